@@ -1,0 +1,14 @@
+import { defineConfig } from 'vitest/config';
+
+export default defineConfig({
+  test: {
+    include: ['spec/**/*.spec.ts'],
+    pool: 'forks', // a native crash stays out of the runner
+    // The built package is loaded as a user's Node would load it, so that one copy of each class exists.
+    server: { deps: { external: [/\/dist\//] } },
+    restoreMocks: true,
+    unstubGlobals: true,
+    testTimeout: 30_000,
+    hookTimeout: 30_000,
+  },
+});
