@@ -1,1 +1,39 @@
-export * from './errors.ts';
+export { persistify, type PersistifyBuilder } from './persistify.ts';
+export { memory } from './providers/memory.ts';
+export type { ChangeOf, CloseOptions, EntryOf, InputOf, KeyOf, Store, Synchronous, WaitOptions } from './store.ts';
+export type { Change, ClearChange, DeleteChange, ExpireChange, Failure, Origin, Quarantined, Save, SetChange, Status } from './change.ts';
+export type { BatchOptions, LimitOptions, RetryOptions, StoreOptions } from './options.ts';
+export type { Codec, Schema } from './value-format.ts';
+export type { JsonValue } from './json-value.ts';
+export type {
+  Capabilities,
+  CommitFeed,
+  Cursor,
+  Entry,
+  Feed,
+  OpenContext,
+  Page,
+  Provider,
+  ProviderSession,
+  ResetFeed,
+  WriteContext,
+} from './providers/provider.ts';
+export type { Batch, BatchResult, ClearMutation, DeleteMutation, ExpireMutation, LeftOut, Mutation, SetMutation, TouchMutation } from './mutation.ts';
+export {
+  CorruptDataError,
+  DiscardedError,
+  InvalidKeyError,
+  InvalidValueError,
+  LimitError,
+  LoadError,
+  OptionsError,
+  PersistifyError,
+  ProviderError,
+  SaveError,
+  StoreClosedError,
+  StoreLockedError,
+  ValidationError,
+  type ErrorCode,
+  type FailureKind,
+  type SaveOutcome,
+} from './errors.ts';

@@ -1,0 +1,118 @@
+import { InvalidValueError } from './errors.ts';
+
+/** What JSON keeps exactly. */
+export type JsonValue = string | number | boolean | null | readonly JsonValue[] | { readonly [member: string]: JsonValue | undefined };
+
+const MAX_DEPTH = 500;
+
+/**
+ * The JSON text of `value`, from which `JSON.parse` makes an equal one. An `undefined` member of an object is left out and
+ * -0 becomes 0, as `JSON.stringify` has it; what it would change silently beyond that is refused.
+ * @throws InvalidValueError with the path to what JSON cannot keep, and what to do about it.
+ */
+export function encodeJson(value: unknown): string {
+  switch (typeof value) {
+    case 'string':
+      checkString(value, []);
+      return JSON.stringify(value);
+    case 'number':
+      checkNumber(value, []);
+      return String(value);
+    case 'boolean':
+      return String(value);
+    default:
+      check(value, []);
+      return JSON.stringify(value);
+  }
+}
+
+/**
+ * Walks the value for what JSON would not keep. A walk and then `JSON.stringify` is faster than a replacer or a serializer
+ * of one's own, and `JSON.stringify` alone leaves no trace of a Date, a Map or a NaN.
+ */
+function check(value: unknown, path: (string | number)[]): void {
+  switch (typeof value) {
+    case 'string':
+      checkString(value, path);
+      return;
+    case 'number':
+      checkNumber(value, path);
+      return;
+    case 'boolean':
+      return;
+    case 'object':
+      if (value === null) return;
+      if (path.length > MAX_DEPTH) throw tooDeep(path);
+      if (Array.isArray(value)) checkArray(value, path);
+      else checkObject(value, path);
+      return;
+    case 'undefined':
+      throw refused(path, 'undefined', 'use null, or delete the key');
+    case 'bigint':
+      throw refused(path, 'a bigint', 'store String(value), or use withCodec');
+    case 'symbol':
+      throw refused(path, 'a symbol', 'store its description');
+    case 'function':
+      throw refused(path, 'a function', 'store data only');
+  }
+}
+
+function checkString(text: string, path: readonly (string | number)[]): void {
+  if (!text.isWellFormed()) throw refused(path, 'a string with half a surrogate pair', 'mend it with text.toWellFormed()');
+}
+
+function checkNumber(number: number, path: readonly (string | number)[]): void {
+  if (!Number.isFinite(number)) throw refused(path, String(number), 'use null, or use withCodec');
+}
+
+function checkArray(array: readonly unknown[], path: (string | number)[]): void {
+  for (let index = 0; index < array.length; index++) {
+    const item = array[index];
+    if (item === undefined) {
+      path.push(index);
+      throw index in array ? refused(path, 'undefined in an array', 'use null') : refused(path, 'a hole in an array', 'use null');
+    }
+    if (typeof item === 'boolean' || item === null) continue;
+    path.push(index);
+    check(item, path);
+    path.pop();
+  }
+}
+
+function checkObject(object: object, path: (string | number)[]): void {
+  const prototype: unknown = Object.getPrototypeOf(object);
+  // An object of another realm (a frame, a vm) has another Object.prototype, told by having none above it.
+  if (prototype !== Object.prototype && prototype !== null && Object.getPrototypeOf(prototype) !== null) throw notPlain(object, path);
+  for (const [member, item] of Object.entries(object)) {
+    if (!member.isWellFormed()) throw refused([...path, member], 'a member whose name holds half a surrogate pair', 'rename it');
+    if (item === undefined || typeof item === 'boolean' || item === null) continue;
+    path.push(member);
+    check(item, path);
+    path.pop();
+  }
+  if (Object.getOwnPropertySymbols(object).length > 0) throw refused(path, 'an object with a symbol as a member', 'use a string as its name');
+}
+
+function notPlain(object: object, path: readonly (string | number)[]): InvalidValueError {
+  if (object instanceof Date) return refused(path, 'a Date', 'store date.toISOString() or date.getTime(), or use withCodec');
+  if (object instanceof Map) return refused(path, 'a Map', 'store [...map], or use withCodec');
+  if (object instanceof Set) return refused(path, 'a Set', 'store [...set], or use withCodec');
+  const name = object.constructor.name;
+  return refused(path, `an instance of the class ${name === '' ? '(anonymous)' : name}`, 'store a plain object such as { ...value }, or use withCodec');
+}
+
+function tooDeep(path: readonly (string | number)[]): InvalidValueError {
+  return new InvalidValueError(
+    `The value is nested deeper than ${MAX_DEPTH} levels or contains itself, below ${showPath(path.slice(0, 5))}…: flatten it, or refer to parts by key.`,
+    showPath(path),
+  );
+}
+
+function refused(path: readonly (string | number)[], what: string, cure: string): InvalidValueError {
+  const where = showPath(path);
+  return new InvalidValueError(`JSON cannot keep ${what}${where === '' ? '' : ` (at ${where})`}: ${cure}.`, where);
+}
+
+function showPath(path: readonly (string | number)[]): string {
+  return path.map((step) => (typeof step === 'number' ? `[${step}]` : /^[\p{L}_$][\p{L}\p{N}_$]*$/u.test(step) ? `.${step}` : `[${JSON.stringify(step)}]`)).join('');
+}

@@ -1,0 +1,44 @@
+import type { Quarantined } from './change.ts';
+import { CorruptDataError, LoadError, PersistifyError, ProviderError } from './errors.ts';
+import type { Entry, ProviderSession } from './providers/provider.ts';
+import type { ValueFormat } from './value-format.ts';
+
+/** What takes up what is loaded. */
+export interface LoadTarget {
+  readonly entry: (entry: Entry, value: unknown) => void;
+  readonly quarantined: (quarantined: Quarantined) => void;
+}
+
+/**
+ * Reads every entry, and hands over its value, or why there is none. Resolves to the version read.
+ * @throws LoadError if storage cannot be read.
+ */
+export async function loadAll(session: ProviderSession, { fromText }: ValueFormat, target: LoadTarget): Promise<number> {
+  let version = 0;
+  try {
+    for await (const page of session.load()) {
+      version = page.version;
+      for (const entry of page.entries) take(entry, fromText, target);
+    }
+  } catch (error) {
+    throw asLoadError(error);
+  }
+  return version;
+}
+
+/** As `open` and `reload` throw it. A provider's word that data is damaged or locked stands as it is. */
+export function asLoadError(error: unknown): PersistifyError {
+  if (error instanceof PersistifyError && !(error instanceof ProviderError)) return error;
+  return new LoadError(`Storage could not be read: ${error instanceof Error ? error.message : String(error)}`, { cause: error });
+}
+
+function take(entry: Entry, fromText: ValueFormat['fromText'], target: LoadTarget): void {
+  let value: unknown;
+  try {
+    value = fromText(entry.key, entry.json);
+  } catch (error) {
+    target.quarantined({ key: entry.key, json: entry.json, error: error instanceof PersistifyError ? error : new CorruptDataError(String(error), { key: entry.key, cause: error }) });
+    return;
+  }
+  target.entry(entry, value);
+}

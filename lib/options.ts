@@ -1,0 +1,162 @@
+import type { StandardSchemaV1 } from '@standard-schema/spec';
+import type { SchedulerLike } from 'rxjs';
+import * as z from 'zod/mini';
+
+import { OptionsError } from './errors.ts';
+import type { Provider } from './providers/provider.ts';
+import type { Codec, Schema } from './value-format.ts';
+
+/** When what is pending is saved: with so many distinct keys, or so long after the first, whichever comes first. */
+export interface BatchOptions {
+  /** Distinct keys. @default 1_000 */
+  readonly size?: number;
+  /** Milliseconds. @default 100 */
+  readonly intervalMs?: number;
+}
+
+/** How a failed attempt to save is met: exponential backoff with full jitter. */
+export interface RetryOptions {
+  /** How many attempts a series has; the first counts. @default 5 */
+  readonly maxAttempts?: number;
+  /** The bound of the first wait, in milliseconds; it doubles with each attempt. @default 200 */
+  readonly delayMs?: number;
+  /** No wait is longer, in milliseconds. @default 10_000 */
+  readonly maxDelayMs?: number;
+  /** While the attempts are spent, one more is made each so many milliseconds. @default 10_000 */
+  readonly probeMs?: number;
+}
+
+/** How much may be unsaved. Beyond it plain writes throw `LimitError`, and waiting ones wait. */
+export interface LimitOptions {
+  /** Distinct keys. @default Infinity */
+  readonly pendingKeys?: number;
+  /** The length of keys and texts, in UTF-16 units. @default Infinity */
+  readonly pendingBytes?: number;
+}
+
+/** The options of a store, each with the name of the builder's method that sets it. */
+export interface StoreOptions {
+  readonly batch?: BatchOptions;
+  readonly retry?: RetryOptions;
+  readonly limits?: LimitOptions;
+  /** What values must be. */
+  readonly schema?: Schema;
+  /** How values become JSON. */
+  readonly codec?: Codec;
+  /** Where all time comes from. @default asyncScheduler */
+  readonly scheduler?: SchedulerLike;
+  /** Whether `setAndSave`, `clearAndSave` and `flush` reject when saving failed; if not, they resolve to `false`. @default true */
+  readonly throwOnFailure?: boolean;
+}
+
+const wholeFrom = (least: number) => z.custom<number>((value) => Number.isSafeInteger(value) && Number(value) >= least, `a whole number of at least ${least}`);
+const milliseconds = z.custom<number>((value) => typeof value === 'number' && value >= 0 && value < 2 ** 31, 'a number of milliseconds from 0 to 2147483647');
+const bound = z.custom<number>((value) => typeof value === 'number' && value >= 1, 'a number of at least 1');
+const object = <S extends z.core.$ZodShape>(shape: S) => z.strictObject(shape, 'an object of options');
+
+const sections = {
+  batch: object({ size: z.optional(wholeFrom(1)), intervalMs: z.optional(milliseconds) }),
+  retry: object({ maxAttempts: z.optional(wholeFrom(1)), delayMs: z.optional(milliseconds), maxDelayMs: z.optional(milliseconds), probeMs: z.optional(milliseconds) }),
+  limits: object({ pendingKeys: z.optional(bound), pendingBytes: z.optional(bound) }),
+  schema: z.custom<Schema>(isSchema, 'a Standard Schema (zod, valibot, arktype …), or an object with one for each key'),
+  codec: z.custom<Codec>((value) => hasFunction(value, 'encode') && hasFunction(value, 'decode'), 'an object with the functions encode and decode, or a zod codec'),
+  scheduler: z.custom<SchedulerLike>((value) => hasFunction(value, 'now') && hasFunction(value, 'schedule'), 'an RxJS scheduler'),
+  throwOnFailure: z.boolean('true or false'),
+};
+
+const storeOptions = object({
+  batch: z.optional(sections.batch),
+  retry: z.optional(sections.retry),
+  limits: z.optional(sections.limits),
+  schema: z.optional(sections.schema),
+  codec: z.optional(sections.codec),
+  scheduler: z.optional(sections.scheduler),
+  throwOnFailure: z.optional(sections.throwOnFailure),
+});
+
+/** @throws OptionsError */
+export function checkOptions(options: unknown, where: string): asserts options is StoreOptions {
+  check(storeOptions, options, where);
+}
+
+/** @throws OptionsError */
+export function checkOption<K extends keyof typeof sections>(name: K, value: unknown, where: string): void {
+  check(sections[name], value, where);
+}
+
+/** @throws OptionsError */
+export function checkProvider(provider: unknown): asserts provider is Provider {
+  if (hasFunction(provider, 'open')) return;
+  throw new OptionsError(`persistify(provider): expected a provider such as jsonFile({ directory }), sqlite({ file }) or memory(), not ${show(provider)}.`);
+}
+
+function check(schema: z.ZodMiniType, value: unknown, where: string): void {
+  const result = z.safeParse(schema, value, { reportInput: true });
+  if (!result.success) throw new OptionsError(result.error.issues.map((issue) => describe(issue, schema, where)).join(' '));
+}
+
+function describe(issue: z.core.$ZodIssue, schema: z.ZodMiniType, where: string): string {
+  const path = issue.path.map(String).join('.');
+  if (issue.code !== 'unrecognized_keys') {
+    return `${where}: ${path === '' ? 'the argument' : path} must be ${issue.message}, not ${show(issue.input)}.`;
+  }
+  const known = knownNames(schema, issue.path.map(String));
+  return issue.keys
+    .map((name) => {
+      const meant = closest(name, known);
+      return `${where}: there is no option ${path === '' ? '' : `${path}.`}${name}.${meant === undefined ? '' : ` Did you mean ${meant}?`} Known are ${known.join(', ')}.`;
+    })
+    .join(' ');
+}
+
+function knownNames(schema: z.ZodMiniType, path: readonly string[]): string[] {
+  let at: unknown = schema;
+  for (const step of path) at = unwrap(at)?.[step];
+  return Object.keys(unwrap(at) ?? {});
+}
+
+function unwrap(schema: unknown): Readonly<Record<string, unknown>> | undefined {
+  if (schema instanceof z.ZodMiniOptional) return unwrap(schema.def.innerType);
+  return schema instanceof z.ZodMiniObject ? schema.def.shape : undefined;
+}
+
+function isSchema(value: unknown): boolean {
+  if (isStandardSchema(value)) return true;
+  return typeof value === 'object' && value !== null && !Array.isArray(value) && Object.values(value).every(isStandardSchema);
+}
+
+/** Whether `value` follows the Standard Schema (standardschema.dev); arktype's are functions. */
+export function isStandardSchema(value: unknown): value is StandardSchemaV1 {
+  return (typeof value === 'object' || typeof value === 'function') && value !== null && '~standard' in value;
+}
+
+function hasFunction(value: unknown, name: string): boolean {
+  return typeof value === 'object' && value !== null && typeof Reflect.get(value, name) === 'function';
+}
+
+function show(value: unknown): string {
+  if (typeof value === 'string') return JSON.stringify(value.slice(0, 60));
+  if (typeof value === 'function') return 'a function';
+  if (typeof value === 'object' && value !== null) return Array.isArray(value) ? 'an array' : 'an object';
+  return String(value);
+}
+
+/** The candidate that `name` was probably meant to be: at most a third of its letters away (Levenshtein distance). */
+function closest(name: string, candidates: readonly string[]): string | undefined {
+  const ranked = candidates.map((candidate) => ({ candidate, distance: distance(name.toLowerCase(), candidate.toLowerCase()) }));
+  const best = ranked.sort((left, right) => left.distance - right.distance)[0];
+  return best !== undefined && best.distance <= Math.max(2, best.candidate.length / 3) ? best.candidate : undefined;
+}
+
+function distance(from: string, to: string): number {
+  let previous = Array.from({ length: to.length + 1 }, (_, index) => index);
+  for (const [row, letter] of [...from].entries()) {
+    const current = [row + 1];
+    for (const [column, other] of [...to].entries()) {
+      const substituted = (previous[column] ?? 0) + (letter === other ? 0 : 1);
+      current.push(Math.min(substituted, (previous[column + 1] ?? 0) + 1, (current[column] ?? 0) + 1));
+    }
+    previous = current;
+  }
+  return previous[to.length] ?? 0;
+}

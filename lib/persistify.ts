@@ -1,0 +1,231 @@
+import type { StandardSchemaV1 } from '@standard-schema/spec';
+import { defer, EMPTY, endWith, firstValueFrom, ignoreElements, takeUntil, type SchedulerLike } from 'rxjs';
+
+import { CorruptDataError, OptionsError, type PersistifyError } from './errors.ts';
+import { checkStoreName } from './key.ts';
+import { asLoadError } from './loading.ts';
+import { OpenStore } from './open-store.ts';
+import { checkOption, checkOptions, checkProvider, type BatchOptions, type LimitOptions, type RetryOptions, type StoreOptions } from './options.ts';
+import { isRetryable, providerFailure } from './provider-failure.ts';
+import type { Cursor, Provider, ProviderSession } from './providers/provider.ts';
+import { aborted, abortReason } from './saver.ts';
+import { settingsFrom, type Settings } from './settings.ts';
+import type { Store, WaitOptions } from './store.ts';
+import { backoff } from './streams/backoff.ts';
+import { macrotask$ } from './streams/macrotask.ts';
+import type { Codec, Schema } from './value-format.ts';
+
+type OutputOf<S> = S extends StandardSchemaV1<infer _In, infer Out> ? Out : never;
+type InputOfSchema<S> = S extends StandardSchemaV1<infer In> ? In : never;
+
+/**
+ * Opens stores. Immutable: each `with…` returns a new builder with that option set, and has the option's name.
+ * `T` describes the dictionaries that it opens, as far as a schema or codec tells; `In` is what a schema takes.
+ */
+export interface PersistifyBuilder<T = Record<string, unknown>, In = T> {
+  /** When what is pending is saved. @throws OptionsError */
+  withBatch(batch: BatchOptions): PersistifyBuilder<T, In>;
+  /** How failed attempts to save are met. @throws OptionsError */
+  withRetry(retry: RetryOptions): PersistifyBuilder<T, In>;
+  /** How much may be unsaved. @throws OptionsError */
+  withLimits(limits: LimitOptions): PersistifyBuilder<T, In>;
+  /**
+   * What all values must be, as a Standard Schema. `set` takes its input and `get` gives its output; the output is what is
+   * saved, and a loaded one is validated again, so the schema must accept its own output. @throws OptionsError
+   */
+  withSchema<S extends StandardSchemaV1>(schema: S): PersistifyBuilder<Record<string, OutputOf<S>>, Record<string, InputOfSchema<S>>>;
+  /** The same by key; other keys are refused. */
+  withSchema<S extends Readonly<Record<string, StandardSchemaV1>>>(
+    schemas: S,
+  ): PersistifyBuilder<{ [K in keyof S]: OutputOf<S[K]> }, { [K in keyof S]: InputOfSchema<S[K]> }>;
+  /** How values become JSON and come back: `{ encode, decode }`, or a codec of zod 4. @throws OptionsError */
+  withCodec<V, J>(codec: Codec<V, J>): PersistifyBuilder<unknown extends T[keyof T] ? Record<string, V> : T, unknown extends T[keyof T] ? Record<string, V> : In>;
+  /** Where all time comes from; a test gives a virtual one. @throws OptionsError */
+  withScheduler(scheduler: SchedulerLike): PersistifyBuilder<T, In>;
+  /** Whether `setAndSave`, `clearAndSave` and `flush` reject when saving failed, or resolve to `false`. @throws OptionsError */
+  throwOnFailure(throwOnFailure: boolean): PersistifyBuilder<T, In>;
+  /**
+   * Opens the dictionary `name`, and resolves when it is loaded. While it is open, opening it again gives the same store.
+   * @throws InvalidKeyError for a name that is none, OptionsError if it is open with other options, StoreLockedError if
+   * another owner has it, CorruptDataError if it is damaged, LoadError if it cannot be read.
+   */
+  open(name: string, options?: WaitOptions): Promise<Store<T, In>>;
+  open<U>(name: string, options?: WaitOptions): Promise<Store<U>>;
+}
+
+/** A store that is open, or about to be. */
+interface Opening {
+  readonly options: StoreOptions;
+  readonly store: Promise<OpenStore>;
+  /** How many wait for it still. */
+  waiting: number;
+}
+
+/**
+ * The front door: gives a builder whose stores are kept by `provider`.
+ * @throws OptionsError
+ * @example
+ * const prefs = await persistify(jsonFile({ directory: './data' })).open<{ theme: string }>('prefs');
+ */
+export function persistify(provider: Provider, options: StoreOptions = {}): PersistifyBuilder {
+  checkProvider(provider);
+  checkOptions(options, 'persistify');
+  return new Builder(provider, options, new Map());
+}
+
+class Builder implements PersistifyBuilder {
+  readonly #provider: Provider;
+  readonly #options: StoreOptions;
+  readonly #openings: Map<string, Opening>;
+
+  constructor(provider: Provider, options: StoreOptions, openings: Map<string, Opening>) {
+    this.#provider = provider;
+    this.#options = Object.freeze({ ...options });
+    this.#openings = openings;
+    Object.freeze(this);
+  }
+
+  withBatch(batch: BatchOptions): Builder {
+    checkOption('batch', batch, 'withBatch');
+    return this.#with({ batch });
+  }
+
+  withRetry(retry: RetryOptions): Builder {
+    checkOption('retry', retry, 'withRetry');
+    return this.#with({ retry });
+  }
+
+  withLimits(limits: LimitOptions): Builder {
+    checkOption('limits', limits, 'withLimits');
+    return this.#with({ limits });
+  }
+
+  // The types that follow from a schema or codec are the interface's to give.
+  withSchema(schema: Schema): never {
+    checkOption('schema', schema, 'withSchema');
+    return this.#with({ schema }) as never;
+  }
+
+  withCodec(codec: Codec): never {
+    checkOption('codec', codec, 'withCodec');
+    return this.#with({ codec }) as never;
+  }
+
+  withScheduler(scheduler: SchedulerLike): Builder {
+    checkOption('scheduler', scheduler, 'withScheduler');
+    return this.#with({ scheduler });
+  }
+
+  throwOnFailure(throwOnFailure: boolean): Builder {
+    checkOption('throwOnFailure', throwOnFailure, 'throwOnFailure');
+    return this.#with({ throwOnFailure });
+  }
+
+  async open(name: string, { signal }: WaitOptions = {}): Promise<never> {
+    checkStoreName(name);
+    const isAborted = (): boolean => signal?.aborted === true;
+    if (signal !== undefined && isAborted()) throw abortReason(signal);
+    const opening = this.#openings.get(name) ?? this.#begin(name);
+    if (!areSame(opening.options, this.#options)) {
+      throw new OptionsError(`The store ${JSON.stringify(name)} is open with other options: open it with the same builder, or close it first.`);
+    }
+    opening.waiting++;
+    try {
+      const store = await (signal === undefined ? opening.store : Promise.race([opening.store, aborted(signal)]));
+      return store as never; // a dictionary of anything is one of what its user says
+    } catch (error) {
+      opening.waiting--;
+      if (opening.waiting === 0 && isAborted()) opening.store.then((store) => store.close()).catch(() => undefined); // nobody has it
+      throw error;
+    }
+  }
+
+  #with(option: StoreOptions): Builder {
+    return new Builder(this.#provider, { ...this.#options, ...option }, this.#openings);
+  }
+
+  #begin(name: string): Opening {
+    const forget = (): void => {
+      if (this.#openings.get(name) === opening) this.#openings.delete(name);
+    };
+    const store = openStore(this.#provider, name, settingsFrom(this.#options), forget);
+    const opening: Opening = { options: this.#options, store, waiting: 0 };
+    this.#openings.set(name, opening);
+    store.catch(forget);
+    return opening;
+  }
+}
+
+async function openStore(provider: Provider, name: string, settings: Settings, onClosed: () => void): Promise<OpenStore> {
+  const writer = crypto.randomUUID();
+  const early: PersistifyError[] = [];
+  let report = (error: PersistifyError): void => void early.push(error);
+  const session = await openSession(provider, name, settings, { writer, report: (error) => report(error) });
+  const store = new OpenStore({ name, session, writer, settings, onClosed });
+  try {
+    const version = await store.load();
+    watch(session, version, writer, store, settings);
+  } catch (error) {
+    await session.close().catch(() => undefined); // what went wrong first is what counts
+    throw error;
+  }
+  macrotask$.subscribe(() => {
+    for (const error of early) store.report('open', error);
+    report = (error) => store.report('provider', error);
+    tellQuarantined(store);
+  });
+  return store;
+}
+
+async function openSession(provider: Provider, name: string, { retry, scheduler }: Settings, context: Parameters<Provider['open']>[1]): Promise<ProviderSession> {
+  const opening$ = defer(() => provider.open(name, context)).pipe(
+    backoff({ ...retry, scheduler, random: Math.random, retryable: isRetryable, onRetry: () => undefined }),
+  );
+  try {
+    return await firstValueFrom(opening$);
+  } catch (error) {
+    throw asLoadError(error);
+  }
+}
+
+function tellQuarantined(store: OpenStore): void {
+  const keys = [...store.quarantined.keys()];
+  if (keys.length === 0) return;
+  const named = keys.slice(0, 5).map((key) => JSON.stringify(key)).join(', ');
+  const error = new CorruptDataError(`${keys.length} stored entries cannot be read and are left as they are: ${named}${keys.length > 5 ? ', …' : ''}. See store.quarantined.`);
+  store.report('load', error, keys);
+}
+
+function areSame(left: StoreOptions, right: StoreOptions): boolean {
+  return flatten(left) === flatten(right) && left.schema === right.schema && left.codec === right.codec && left.scheduler === right.scheduler;
+}
+
+function flatten({ batch, retry, limits, throwOnFailure }: StoreOptions): string {
+  return JSON.stringify([batch, retry, limits].map((section) => Object.entries(section ?? {}).sort().map(([name, value]) => [name, String(value)])).concat([[['throwOnFailure', String(throwOnFailure)]]]));
+}
+
+/**
+ * Follows what others commit. A broken feed is taken up again with backoff, for as long as the store is open; each commit of
+ * others has storage read anew, once for all that come meanwhile.
+ */
+function watch(session: ProviderSession, version: number, writer: string, store: OpenStore, { retry: { delayMs, maxDelayMs }, scheduler }: Settings): void {
+  if (session.watch === undefined) return;
+  let since: Cursor = { version };
+  defer(() => session.watch?.(since) ?? EMPTY)
+    .pipe(
+      backoff({
+        maxAttempts: Infinity,
+        delayMs,
+        maxDelayMs,
+        scheduler,
+        random: Math.random,
+        retryable: () => true,
+        onRetry: (error) => store.report('watch', providerFailure(error)),
+      }),
+      takeUntil(store.saves$.pipe(ignoreElements(), endWith(undefined))),
+    )
+    .subscribe((feed) => {
+      if (feed.type === 'commit') since = feed.cursor;
+      if (feed.type === 'reset' || feed.cursor.writer !== writer) store.readAnew();
+    });
+}

@@ -1,0 +1,327 @@
+import { audit, catchError, defer, firstValueFrom, from, map, merge, Observable, of, race, Subject, timer, type Subscription } from 'rxjs';
+
+import type { Failure, Save, Status } from './change.ts';
+import { ProviderError, SaveError, type PersistifyError } from './errors.ts';
+import type { Clearing, Difference, Flight, Layers, Overlay } from './layers.ts';
+import type { Batch, BatchResult } from './mutation.ts';
+import { checkResult, isRetryable, providerFailure } from './provider-failure.ts';
+import type { ProviderSession } from './providers/provider.ts';
+import type { Settings } from './settings.ts';
+import { batchMutations } from './streams/batch-mutations.ts';
+import { follow } from './streams/follow.ts';
+import { macrotask$ } from './streams/macrotask.ts';
+import { writeBatches, type BetweenBatches, type WriteEvent, type WriteFailure } from './streams/write-batches.ts';
+import { Waiters } from './waiters.ts';
+
+/** A batch on its way, and what it was made of. */
+interface Shipment<V> {
+  readonly batch: Batch;
+  readonly flight: Flight<V>;
+}
+
+export interface SaverConfig<V> {
+  readonly storeName: string;
+  readonly layers: Layers<V>;
+  readonly session: ProviderSession;
+  readonly writer: string;
+  readonly settings: Settings;
+  /** Told what reads see change because storage refused a mutation. */
+  readonly onRefused: (differences: readonly Difference<V>[]) => void;
+  /** Storage refused a `clear`: what it holds must be read anew. */
+  readonly onClearRefused: () => void;
+}
+
+/** How long a write under way may take to settle once it is aborted. */
+const SETTLE_MS = 1_000;
+
+/** Saves what is pending: mutations in at one end, batches to the provider at the other, and word of it on three streams. */
+export class Saver<V> {
+  readonly saves$: Observable<Save>;
+  readonly errors$: Observable<Failure>;
+  readonly status$: Observable<Status>;
+  readonly #config: SaverConfig<V>;
+  readonly #mutations = new Subject<Overlay<V> | Clearing>();
+  readonly #flush = new Subject<undefined>();
+  readonly #between = new Subject<BetweenBatches>();
+  readonly #saves = new Subject<Save>();
+  readonly #errors = new Subject<Failure>();
+  readonly #statusNews = new Subject<undefined>();
+  readonly #statusNow = new Subject<undefined>();
+  readonly #waiters = new Waiters();
+  readonly #abort = new AbortController();
+  readonly #pipeline: Subscription;
+  #announced = 0;
+  #batchNumber = 0;
+  #isDemanded = false;
+  #holds = 0;
+  #isOutageTold = false;
+  #phase: 'none' | 'saving' | 'retrying' | 'failing' | 'closed' = 'none';
+  #lastSavedAt: number | undefined;
+  #status: Status = { state: 'idle', pending: 0, lastSavedAt: undefined };
+
+  constructor(config: SaverConfig<V>) {
+    this.#config = config;
+    this.saves$ = this.#saves.asObservable();
+    this.errors$ = this.#errors.asObservable();
+    const statuses$ = merge(this.#statusNews.pipe(audit(() => macrotask$)), this.#statusNow).pipe(map(() => this.status));
+    this.status$ = follow(
+      () => this.status,
+      statuses$,
+      (step) => step(),
+    );
+    this.#pipeline = this.#connect();
+  }
+
+  get status(): Status {
+    const state = this.#phase !== 'none' ? this.#phase : this.#config.layers.pendingCount > 0 ? 'pending' : 'idle';
+    const pending = this.#config.layers.unsavedCount;
+    if (state !== this.#status.state || pending !== this.#status.pending || this.#lastSavedAt !== this.#status.lastSavedAt) {
+      this.#status = { state, pending, lastSavedAt: this.#lastSavedAt };
+    }
+    return this.#status;
+  }
+
+  /** Sends the news of what became pending since the last call. */
+  announce(): void {
+    const { layers } = this.#config;
+    if (layers.pendingCount < this.#announced) this.#announced = 0; // a clear came before
+    for (let mutation = layers.pendingAt(this.#announced); mutation !== undefined; mutation = layers.pendingAt(this.#announced)) {
+      this.#announced++;
+      this.#mutations.next(mutation);
+    }
+    if (this.#statusNews.observed) this.#statusNews.next(undefined);
+  }
+
+  /** Resolves when everything up to now is saved, of `keys` or of all. */
+  async saved(keys: readonly string[] | undefined, signal: AbortSignal | undefined): Promise<void> {
+    const { layers } = this.#config;
+    if (layers.unsavedCount === 0) return;
+    const waiting = this.#waiters.wait(layers.seq, keys, signal);
+    this.#demand();
+    await waiting;
+  }
+
+  /** Resolves when something more was saved, or failed. */
+  async progress(signal: AbortSignal | undefined): Promise<void> {
+    const made = firstValueFrom(merge(this.#saves, this.#statusNow));
+    this.#demand();
+    await (signal === undefined ? made : Promise.race([made, aborted(signal)]));
+  }
+
+  /** Runs `step` when no batch is under way, and holds back what is pending until it has ended. */
+  async betweenBatches<T>(step: () => Promise<T>): Promise<T> {
+    this.#holds++;
+    try {
+      return await new Promise<T>((resolve, reject) => {
+        this.#between.next((settled) => {
+          const stepping = settled ? step() : Promise.reject(this.#unsavedError(undefined));
+          stepping.then(resolve, reject);
+          return from(stepping).pipe(catchError(() => of(undefined)));
+        });
+      });
+    } finally {
+      this.#holds--;
+      this.#announced = this.#config.layers.pendingCount;
+      if (this.#config.layers.pendingCount > 0) this.#demand();
+      this.#tellStatus();
+    }
+  }
+
+  /** What was pending up to `seq` was dropped. */
+  discarded(seq: number, keys: readonly string[]): void {
+    this.#waiters.discard(seq, keys);
+  }
+
+  report(failure: Failure): void {
+    if (failure.fatal && !this.#errors.observed && !this.#isOutageTold) {
+      this.#isOutageTold = true;
+      console.error(`rx-persistify: store ${JSON.stringify(this.#config.storeName)}: ${failure.error.message} (Subscribe to errors$ to handle this.)`);
+    }
+    this.#errors.next(failure);
+  }
+
+  /** The last series of attempts, for at most `deadlineMs`. Resolves to why something is left unsaved, if it is. */
+  async finish(deadlineMs: number): Promise<SaveError | undefined> {
+    const { scheduler } = this.#config.settings;
+    const wasTrying = this.#phase === 'saving' || this.#phase === 'retrying';
+    const lastSeries = async (): Promise<unknown> => {
+      try {
+        await this.saved(undefined, undefined);
+      } catch (error) {
+        // Who waits at the end of a series that had begun before gets one of his own.
+        if (!wasTrying || isRefusal(error)) return error;
+        return this.saved(undefined, undefined).catch((last: unknown) => last);
+      }
+      return undefined;
+    };
+    const failure = await firstValueFrom(race(from(lastSeries()), timer(deadlineMs, scheduler).pipe(map(() => new Error(`The deadline of ${deadlineMs} ms passed.`)))));
+    if (this.#config.layers.unsavedCount === 0) {
+      this.#endIntake();
+      return isRefusal(failure) ? failure : undefined;
+    }
+    const settled = this.#phase === 'saving' ? firstValueFrom(merge(this.#statusNow, timer(SETTLE_MS, scheduler)), { defaultValue: undefined }) : undefined;
+    this.#abort.abort(failure);
+    await settled;
+    this.#pipeline.unsubscribe();
+    if (this.#config.layers.unsavedCount === 0) return undefined;
+    const error = this.#unsavedError(failure);
+    this.#waiters.fail(failure, error.keys, () => error.outcome === 'unknown' ? 'unknown' : 'pending');
+    return error;
+  }
+
+  complete(): void {
+    this.#endIntake();
+    this.#phase = 'closed';
+    this.#tellStatus();
+    for (const subject of [this.#saves, this.#errors, this.#statusNews, this.#statusNow]) subject.complete();
+  }
+
+  #endIntake(): void {
+    this.#mutations.complete();
+    this.#between.complete();
+    this.#flush.complete();
+  }
+
+  #connect(): Subscription {
+    const { batch, retry, scheduler } = this.#config.settings;
+    return this.#mutations
+      .pipe(
+        batchMutations({ ...batch, scheduler, flush$: this.#flush }),
+        writeBatches<Shipment<V>, BatchResult>({
+          ...retry,
+          scheduler,
+          random: Math.random,
+          retryable: isRetryable,
+          pause$: macrotask$,
+          between$: this.#between,
+          takeBatch: () => this.#takeShipment(),
+          write: (shipment) => this.#write(shipment),
+        }),
+      )
+      .subscribe((event) => this.#tell(event));
+  }
+
+  #takeShipment(): Shipment<V> | undefined {
+    const flight = this.#holds > 0 ? undefined : this.#config.layers.takeFlight();
+    if (flight === undefined) return undefined;
+    this.#announced = 0;
+    this.#batchNumber++;
+    return { flight, batch: { number: this.#batchNumber, writer: this.#config.writer, mutations: flight.mutations } };
+  }
+
+  #write({ batch }: Shipment<V>): Observable<BatchResult> {
+    return defer(() => this.#config.session.write(batch, { signal: this.#abort.signal })).pipe(
+      map((result) => checkResult(result, batch.mutations.length)),
+      catchError((error: unknown) => {
+        // It is not said which mutation is refused, but of one alone it is clear.
+        if (!(error instanceof ProviderError) || error.kind !== 'refuse' || batch.mutations.length > 1) throw error;
+        return of<BatchResult>({ version: 0, leftOut: [{ index: 0, reason: 'refused', message: error.message }] });
+      }),
+    );
+  }
+
+  #tell(event: WriteEvent<Shipment<V>, BatchResult>): void {
+    switch (event.type) {
+      case 'started':
+        this.#phase = 'saving';
+        if (this.#statusNews.observed) this.#statusNews.next(undefined);
+        break;
+      case 'failed':
+        this.#tellFailure(event);
+        break;
+      case 'saved':
+        this.#tellSave(event);
+        break;
+    }
+  }
+
+  #tellFailure({ batch: { batch, flight }, error, attempt, maxAttempts, willRetry, delayMs }: WriteFailure<Shipment<V>>): void {
+    const failure = providerFailure(error);
+    this.#phase = willRetry ? 'retrying' : 'failing';
+    this.report({ operation: 'save', error: failure, attempt, maxAttempts, willRetry, delayMs, fatal: !willRetry, keys: keysOf(batch) });
+    this.#tellStatus();
+    if (willRetry) return;
+    const outcome = mayBeStored(failure) ? 'unknown' : 'pending';
+    this.#waiters.fail(failure, this.#config.layers.unsavedKeys(), (seq) => (seq <= flight.seq ? outcome : 'pending'));
+  }
+
+  #tellSave({ batch: { batch, flight }, result, attempts, durationMs }: Extract<WriteEvent<Shipment<V>, BatchResult>, { type: 'saved' }>): void {
+    const { layers, settings, onRefused, onClearRefused } = this.#config;
+    const leftOut = new Map(result.leftOut.map((mutation) => [mutation.index, mutation.message]));
+    const refused = new Map<string, string>();
+    const saved: string[] = [];
+    let bytes = flight.bytes;
+    for (const [index, mutation] of batch.mutations.entries()) {
+      if (mutation.type === 'clear') continue;
+      const reason = leftOut.get(index);
+      if (reason === undefined) saved.push(mutation.key);
+      else {
+        refused.set(mutation.key, reason);
+        bytes -= mutation.key.length + (mutation.type === 'set' ? mutation.json.length : 0);
+      }
+    }
+    const differences = layers.settle(flight, result.version, new Set(leftOut.keys()));
+    this.#phase = 'none';
+    this.#isOutageTold = false;
+    const count = batch.mutations.length - leftOut.size;
+    if (count > 0) {
+      this.#lastSavedAt = settings.scheduler.now();
+      this.#saves.next({ seq: flight.seq, keys: saved, count, bytes, attempts, durationMs });
+    }
+    if (leftOut.size > 0) this.#tellRefusal(refused, attempts, result);
+    onRefused(differences);
+    if (flight.cleared !== undefined && leftOut.has(0)) onClearRefused();
+    this.#tellStatus();
+    this.#waiters.settle(flight.seq, refused);
+  }
+
+  #tellRefusal(refused: ReadonlyMap<string, string>, attempts: number, { leftOut }: BatchResult): void {
+    const error = new ProviderError(`Storage refused ${leftOut.length === 1 ? 'a mutation' : `${leftOut.length} mutations`}: ${leftOut[0]?.message ?? ''}`, { kind: 'refuse' });
+    this.report({ operation: 'save', error, attempt: attempts, maxAttempts: this.#config.settings.retry.maxAttempts, willRetry: false, delayMs: 0, fatal: true, keys: [...refused.keys()] });
+  }
+
+  /** Closes the batch at the end of this turn, so that all who wait in it share one commit. */
+  #demand(): void {
+    if (this.#isDemanded) return;
+    this.#isDemanded = true;
+    queueMicrotask(() => {
+      this.#isDemanded = false;
+      this.#flush.next(undefined);
+    });
+  }
+
+  #tellStatus(): void {
+    this.#statusNow.next(undefined);
+  }
+
+  #unsavedError(cause: unknown): SaveError {
+    const keys = this.#config.layers.unsavedKeys();
+    const named = keys.slice(0, 5).map((key) => JSON.stringify(key)).join(', ');
+    const isUnknown = this.#phase === 'saving' || this.#phase === 'failing';
+    return new SaveError(`${keys.length} keys are not saved: ${named}${keys.length > 5 ? ', …' : ''}.`, { outcome: isUnknown ? 'unknown' : 'pending', keys, cause });
+  }
+}
+
+/** Rejects when `signal` aborts. */
+export function aborted(signal: AbortSignal): Promise<never> {
+  return new Promise((_resolve, reject) => {
+    signal.addEventListener('abort', () => reject(abortReason(signal)), { once: true });
+    if (signal.aborted) reject(abortReason(signal));
+  });
+}
+
+export function abortReason(signal: AbortSignal): Error {
+  return signal.reason instanceof Error ? signal.reason : new DOMException('The waiting was aborted.', 'AbortError');
+}
+
+function isRefusal(error: unknown): error is SaveError {
+  return error instanceof SaveError && error.outcome === 'refused';
+}
+
+function mayBeStored(error: PersistifyError): boolean {
+  return !(error instanceof ProviderError) || error.outcomeUnknown;
+}
+
+function keysOf({ mutations }: Batch): string[] {
+  return mutations.flatMap((mutation) => (mutation.type === 'clear' ? [] : [mutation.key]));
+}

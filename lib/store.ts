@@ -1,0 +1,115 @@
+import type { Observable } from 'rxjs';
+
+import type { Change, Failure, Quarantined, Save, Status } from './change.ts';
+
+/** The keys of the dictionary that `T` describes. */
+export type KeyOf<T> = keyof T & string;
+
+/** What a write takes for `K`. */
+export type InputOf<In, K extends string> = In[K & keyof In];
+
+/** An entry of the dictionary that `T` describes. */
+export type EntryOf<T> = { readonly [K in KeyOf<T>]: readonly [K, T[K]] }[KeyOf<T>];
+
+/** The changes of the dictionary that `T` describes. */
+export type ChangeOf<T> = Change<KeyOf<T>, T[KeyOf<T>]>;
+
+/** For everything that waits. */
+export interface WaitOptions {
+  /** Already aborted, nothing is applied; aborted later, the waiting ends and not what is waited for. */
+  readonly signal?: AbortSignal;
+}
+
+export interface CloseOptions extends WaitOptions {
+  /** How long the last attempts to save may take, in milliseconds. @default 30_000 */
+  readonly deadlineMs?: number;
+}
+
+/** What a function given to `transaction` must not return, as nothing is awaited in one. */
+export type Synchronous<R> = R extends PromiseLike<unknown> ? never : R;
+
+/**
+ * A persistent dictionary. `T` describes it: `{ theme: string; fontSize: number }`, or `Record<string, Session>`;
+ * `In` is what its schema takes, where that differs.
+ *
+ * A change has two moments. It is *applied* when the call returns: every reader in this process sees it. It is *saved*
+ * when the provider has made it durable. A plain write throws for bad input, never for storage; its `AndSave` twin
+ * applies the same and resolves once it is saved, and rejects with a `SaveError` if the attempts to save were spent.
+ * Every write throws `StoreClosedError` after `close`, `InvalidKeyError`, `InvalidValueError` and `ValidationError` for what
+ * cannot be stored, and then nothing is changed. Values are to be treated as immutable: the store keeps the object that
+ * it is given, and a change in place is neither seen nor saved.
+ */
+export interface Store<T, In = T> extends AsyncDisposable, Iterable<EntryOf<T>> {
+  readonly name: string;
+
+  /** The value of `key`, or `undefined` if there is none. */
+  get<K extends KeyOf<T>>(key: K): T[K] | undefined;
+  /** The current value now, then every other one; `undefined` while the key is absent. Completes when the store closes. */
+  get$<K extends KeyOf<T>>(key: K): Observable<T[K] | undefined>;
+  has(key: KeyOf<T>): boolean;
+  has$(key: KeyOf<T>): Observable<boolean>;
+  readonly size: number;
+  readonly size$: Observable<number>;
+  entries(): IterableIterator<EntryOf<T>>;
+  /** All entries, in a fresh array, at most once a macrotask. */
+  readonly entries$: Observable<readonly EntryOf<T>[]>;
+  readonly status: Status;
+  /** At most once a macrotask. */
+  readonly status$: Observable<Status>;
+  keys(): IterableIterator<KeyOf<T>>;
+  values(): IterableIterator<T[KeyOf<T>]>;
+  forEach(callback: (value: T[KeyOf<T>], key: KeyOf<T>) => void): void;
+  /** The keys whose stored state is, or may be, another than that in memory. */
+  readonly unsaved: readonly string[];
+  /** What storage has and cannot be read; it stays there until its key is written or deleted. */
+  readonly quarantined: ReadonlyMap<string, Quarantined>;
+
+  /** @throws LimitError if it would exceed `withLimits`; its twin waits instead. */
+  set<K extends KeyOf<T>>(key: K, value: InputOf<In, K>): void;
+  setAndSave<K extends KeyOf<T>>(key: K, value: InputOf<In, K>, options?: WaitOptions): Promise<boolean>;
+  /**
+   * Sets `key` only if it is absent; returns whether it did.
+   * @throws CorruptDataError if the key is quarantined.
+   */
+  add<K extends KeyOf<T>>(key: K, value: InputOf<In, K>): boolean;
+  addAndSave<K extends KeyOf<T>>(key: K, value: InputOf<In, K>, options?: WaitOptions): Promise<boolean>;
+  /** Returns whether the key was there. */
+  delete(key: KeyOf<T>): boolean;
+  deleteAndSave(key: KeyOf<T>, options?: WaitOptions): Promise<boolean>;
+  clear(): void;
+  clearAndSave(options?: WaitOptions): Promise<boolean>;
+  /**
+   * Sets `key` to what `fn` makes of its value, and returns the value that the key then has. If `fn` returns `undefined`,
+   * nothing changes.
+   * @throws CorruptDataError if the key is quarantined.
+   */
+  update<K extends KeyOf<T>>(key: K, fn: (value: T[K] | undefined) => InputOf<In, K> | undefined): T[K] | undefined;
+  updateAndSave<K extends KeyOf<T>>(key: K, fn: (value: T[K] | undefined) => InputOf<In, K> | undefined, options?: WaitOptions): Promise<T[K] | undefined>;
+  /**
+   * Runs `fn`, whose writes are told only when it has returned and are saved together or not at all; if it throws, they are
+   * undone. Reads in it see its writes. One inside another is a savepoint. Returns what `fn` returns.
+   */
+  transaction<R>(fn: () => Synchronous<R>): R;
+  transactionAndSave<R>(fn: () => Synchronous<R>, options?: WaitOptions): Promise<R>;
+
+  /** Saves what is pending; resolves to `true` when everything applied before the call is saved. */
+  flush(options?: WaitOptions): Promise<boolean>;
+  /**
+   * Reads storage anew. What was not saved when it was called is discarded, but for a batch under way, which is settled
+   * first; who waits for it gets a `DiscardedError`. The differences are told.
+   * @throws LoadError if storage cannot be read, SaveError if a batch cannot be settled; nothing is discarded then.
+   */
+  reload(options?: WaitOptions): Promise<void>;
+  /**
+   * Saves what is pending, completes every stream and releases storage. Afterwards reads still answer from memory.
+   * @throws SaveError if something could not be saved, with its keys.
+   */
+  close(options?: CloseOptions): Promise<void>;
+
+  /** Every change, after memory shows it. */
+  readonly changes$: Observable<ChangeOf<T>>;
+  /** Every batch saved. */
+  readonly saves$: Observable<Save>;
+  /** Everything that failed: values, not errors, of the stream. */
+  readonly errors$: Observable<Failure>;
+}

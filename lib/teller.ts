@@ -1,0 +1,133 @@
+import { audit, distinctUntilChanged, filter, map, Observable, Subject, share } from 'rxjs';
+
+import type { Change } from './change.ts';
+import { follow } from './streams/follow.ts';
+import { macrotask$ } from './streams/macrotask.ts';
+import { routeByKey } from './streams/route-by-key.ts';
+
+/** What the teller tells of; answers as of now. */
+export interface Told<V> {
+  readonly seq: () => number;
+  readonly value: (key: string) => V | undefined;
+  readonly has: (key: string) => boolean;
+  readonly size: () => number;
+  readonly entries: () => readonly (readonly [string, V])[];
+}
+
+interface Item<V> {
+  readonly change: Change<string, V>;
+  /** The size after it; none within a transaction, which tells its size once. */
+  readonly size: number | undefined;
+}
+
+/**
+ * Tells changes, one after the other: each first to `changes$`, then to the watchers of its key, then to those of the size.
+ * A change made while another is told waits until that one has reached everyone. Who subscribes hears nothing again that
+ * his first answer included.
+ */
+export class Teller<V> {
+  readonly changes$: Observable<Change<string, V>>;
+  readonly size$: Observable<number>;
+  readonly entries$: Observable<readonly (readonly [string, V])[]>;
+  readonly #told: Told<V>;
+  readonly #changes = new Subject<Change<string, V>>();
+  readonly #routed = new Subject<Change<string, V>>();
+  readonly #sizes = new Subject<{ readonly seq: number; readonly size: number }>();
+  readonly #news = new Subject<undefined>();
+  readonly #routes = routeByKey(this.#routed, (change) => (change.type === 'clear' ? undefined : change.key));
+  #queue: Item<V>[] = [];
+  #isTelling = false;
+
+  constructor(told: Told<V>) {
+    this.#told = told;
+    this.changes$ = this.#changes.asObservable();
+    this.size$ = this.#afterwards(
+      () => told.size(),
+      this.#sizes,
+      ({ size }) => size,
+    );
+    // One array a macrotask, however many watch: it costs milliseconds for a hundred thousand entries.
+    const snapshots$ = this.#news.pipe(
+      audit(() => macrotask$),
+      map(() => this.#snapshot()),
+      share(),
+    );
+    const all$ = new Observable<{ readonly seq: number; readonly entries: readonly (readonly [string, V])[] }>((subscriber) =>
+      follow(() => this.#snapshot(), snapshots$, this.#hold).subscribe(subscriber),
+    );
+    this.entries$ = all$.pipe(
+      distinctUntilChanged((left, right) => left.seq === right.seq),
+      map(({ entries }) => entries),
+    );
+  }
+
+  /** Whether anybody would hear of a change of `key`; if not, it need not be made. */
+  isHeard(key: string): boolean {
+    return this.#changes.observed || this.#sizes.observed || this.#news.observed || (this.#routes.size > 0 && this.#routes.has(key));
+  }
+
+  /** As `isHeard`, for a change of every key. */
+  get isAnyHeard(): boolean {
+    return this.#changes.observed || this.#sizes.observed || this.#news.observed || this.#routes.size > 0;
+  }
+
+  tell(change: Change<string, V>, size: number | undefined): void {
+    this.#queue.push({ change, size });
+    if (!this.#isTelling) this.#hold(() => undefined);
+  }
+
+  value$(key: string): Observable<V | undefined> {
+    return this.#ofKey(key, () => this.#told.value(key), (change) => (change.type === 'set' ? change.value : undefined));
+  }
+
+  has$(key: string): Observable<boolean> {
+    return this.#ofKey(key, () => this.#told.has(key), (change) => change.type === 'set');
+  }
+
+  complete(): void {
+    for (const subject of [this.#changes, this.#routed, this.#sizes, this.#news]) subject.complete();
+  }
+
+  /** Runs `step`, and then tells what came up meanwhile. */
+  readonly #hold = (step: () => void): void => {
+    if (this.#isTelling) {
+      step();
+      return;
+    }
+    this.#isTelling = true;
+    try {
+      step();
+      for (const item of this.#queue) this.#tellOne(item); // also those that are added meanwhile
+    } finally {
+      this.#queue = [];
+      this.#isTelling = false;
+    }
+  };
+
+  #tellOne({ change, size }: Item<V>): void {
+    this.#changes.next(change);
+    this.#routed.next(change);
+    if (size !== undefined && this.#sizes.observed) this.#sizes.next({ seq: change.seq, size });
+    this.#news.next(undefined);
+  }
+
+  #ofKey<T>(key: string, current: () => T, after: (change: Change<string, V>) => T): Observable<T> {
+    return this.#afterwards(current, this.#routes.of(key), after);
+  }
+
+  /** The current answer, and then those of changes that it does not include. */
+  #afterwards<C extends { readonly seq: number }, T>(current: () => T, changes$: Observable<C>, after: (change: C) => T): Observable<T> {
+    return new Observable<T>((subscriber) => {
+      const since = this.#told.seq();
+      const following$ = changes$.pipe(
+        filter((change) => change.seq > since),
+        map(after),
+      );
+      return follow(current, following$, this.#hold).subscribe(subscriber);
+    });
+  }
+
+  #snapshot(): { readonly seq: number; readonly entries: readonly (readonly [string, V])[] } {
+    return { seq: this.#told.seq(), entries: this.#told.entries() };
+  }
+}
