@@ -1,5 +1,6 @@
 import { defaultIfEmpty, firstValueFrom, from, ignoreElements, map, race, timer, type Observable } from 'rxjs';
 
+import { aborted, abortReason } from './aborted.ts';
 import type { Change, Failure, Origin, Quarantined, Save, Status } from './change.ts';
 import { CorruptDataError, InvalidValueError, LimitError, OptionsError, PersistifyError, SaveError, StoreClosedError } from './errors.ts';
 import { EntriesView } from './entries-view.ts';
@@ -7,7 +8,7 @@ import { checkKey } from './key.ts';
 import { Layers, TransactionGroup, type Difference, type LoadedEntry } from './layers.ts';
 import { loadAll } from './loading.ts';
 import type { ProviderSession } from './providers/provider.ts';
-import { aborted, abortReason, Saver } from './saver.ts';
+import { Saver } from './saver.ts';
 import type { Settings } from './settings.ts';
 import type { CloseOptions, Store, WaitOptions } from './store.ts';
 import { Teller } from './teller.ts';
@@ -162,7 +163,7 @@ export class OpenStore implements Store<Record<string, unknown>> {
 
   async setAndSave(key: string, value: unknown, { signal }: WaitOptions = {}): Promise<boolean> {
     this.#checkMayWait(signal);
-    await this.#room(key, value, signal);
+    if (this.#hasLimits) await this.#room(key, value, signal);
     this.#set(key, value, 'ignore');
     return this.#trueOnceSaved([key], signal);
   }
@@ -176,7 +177,7 @@ export class OpenStore implements Store<Record<string, unknown>> {
 
   async addAndSave(key: string, value: unknown, { signal }: WaitOptions = {}): Promise<boolean> {
     this.#checkMayWait(signal);
-    await this.#room(key, value, signal);
+    if (this.#hasLimits) await this.#room(key, value, signal);
     const isAdded = this.add(key, value);
     await this.#saver.saved([key], signal);
     return isAdded;

@@ -1,6 +1,7 @@
 import type { StandardSchemaV1 } from '@standard-schema/spec';
 import { defer, EMPTY, endWith, firstValueFrom, ignoreElements, takeUntil, type SchedulerLike } from 'rxjs';
 
+import { aborted, abortReason } from './aborted.ts';
 import { CorruptDataError, OptionsError, type PersistifyError } from './errors.ts';
 import { checkStoreName } from './key.ts';
 import { asLoadError } from './loading.ts';
@@ -8,15 +9,14 @@ import { OpenStore } from './open-store.ts';
 import { checkOption, checkOptions, checkProvider, type BatchOptions, type LimitOptions, type RetryOptions, type StoreOptions } from './options.ts';
 import { isRetryable, providerFailure } from './provider-failure.ts';
 import type { Cursor, Provider, ProviderSession } from './providers/provider.ts';
-import { aborted, abortReason } from './saver.ts';
 import { settingsFrom, type Settings } from './settings.ts';
 import type { Store, WaitOptions } from './store.ts';
 import { backoff } from './streams/backoff.ts';
 import { macrotask$ } from './streams/macrotask.ts';
 import type { Codec, Schema } from './value-format.ts';
 
-type OutputOf<S> = S extends StandardSchemaV1<infer _In, infer Out> ? Out : never;
-type InputOfSchema<S> = S extends StandardSchemaV1<infer In> ? In : never;
+type OutputOf<S> = S extends StandardSchemaV1 ? StandardSchemaV1.InferOutput<S> : never;
+type InputOfSchema<S> = S extends StandardSchemaV1 ? StandardSchemaV1.InferInput<S> : never;
 
 /**
  * Opens stores. Immutable: each `with…` returns a new builder with that option set, and has the option's name.

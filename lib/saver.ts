@@ -1,5 +1,6 @@
-import { audit, catchError, defer, firstValueFrom, from, map, merge, Observable, of, race, Subject, timer, type Subscription } from 'rxjs';
+import { audit, catchError, defer, firstValueFrom, from, map, merge, of, race, Subject, timer, type Observable, type Subscription } from 'rxjs';
 
+import { aborted } from './aborted.ts';
 import type { Failure, Save, Status } from './change.ts';
 import { ProviderError, SaveError, type PersistifyError } from './errors.ts';
 import type { Clearing, Difference, Flight, Layers, Overlay } from './layers.ts';
@@ -300,18 +301,6 @@ export class Saver<V> {
     const isUnknown = this.#phase === 'saving' || this.#phase === 'failing';
     return new SaveError(`${keys.length} keys are not saved: ${named}${keys.length > 5 ? ', …' : ''}.`, { outcome: isUnknown ? 'unknown' : 'pending', keys, cause });
   }
-}
-
-/** Rejects when `signal` aborts. */
-export function aborted(signal: AbortSignal): Promise<never> {
-  return new Promise((_resolve, reject) => {
-    signal.addEventListener('abort', () => reject(abortReason(signal)), { once: true });
-    if (signal.aborted) reject(abortReason(signal));
-  });
-}
-
-export function abortReason(signal: AbortSignal): Error {
-  return signal.reason instanceof Error ? signal.reason : new DOMException('The waiting was aborted.', 'AbortError');
 }
 
 function isRefusal(error: unknown): error is SaveError {

@@ -1,3 +1,4 @@
+import { abortReason } from './aborted.ts';
 import { DiscardedError, SaveError } from './errors.ts';
 
 interface Waiter {
@@ -6,7 +7,7 @@ interface Waiter {
   /** The keys that it waits for; none: all. */
   readonly keys: readonly string[] | undefined;
   readonly resolve: () => void;
-  readonly reject: (error: unknown) => void;
+  readonly reject: (error: Error) => void;
 }
 
 /** Those who wait for a save. */
@@ -19,7 +20,7 @@ export class Waiters {
     return new Promise((resolve, reject) => {
       const onAbort = (): void => {
         this.#waiting = this.#waiting.filter((other) => other !== waiter);
-        reject(signal?.reason instanceof Error ? signal.reason : new DOMException('The waiting was aborted.', 'AbortError'));
+        if (signal !== undefined) reject(abortReason(signal));
       };
       const waiter: Waiter = {
         seq,
@@ -30,7 +31,7 @@ export class Waiters {
         },
         reject: (error) => {
           signal?.removeEventListener('abort', onAbort);
-          reject(error as Error); // made by this module
+          reject(error);
         },
       };
       signal?.addEventListener('abort', onAbort, { once: true });
