@@ -1,0 +1,64 @@
+import { cp, mkdir, rm } from 'node:fs/promises';
+import { join } from 'node:path';
+
+import { firstValueFrom, timer } from 'rxjs';
+import { CorruptDataError, persistify, type Failure, type Provider } from 'rx-persistify';
+import { jsonFile } from 'rx-persistify/json-file';
+import { sqlite } from 'rx-persistify/sqlite';
+
+import { stampOf, type StampedValue } from './stamped-value.ts';
+
+export const providerNames = ['json-file', 'sqlite'] as const;
+export type ProviderName = (typeof providerNames)[number];
+
+export const storeName = 'survivor';
+
+/** The dictionary of the campaign. */
+export type Survivor = Record<string, StampedValue>;
+
+/** Where a provider that has the choice does its work. */
+export type Thread = 'in a worker' | 'on the main thread';
+
+export function providerAt(name: ProviderName, directory: string, thread: Thread): Provider {
+  if (name === 'json-file') return jsonFile({ directory });
+  return sqlite({ file: join(directory, 'survivor.sqlite'), worker: thread === 'in a worker' });
+}
+
+export interface Inspection {
+  readonly found: ReadonlyMap<string, string>;
+  /** What the provider told of having found, and passed over, such as the end of a batch that was under way. */
+  readonly told: readonly string[];
+  /** What must not be. */
+  readonly problem: string | undefined;
+}
+
+/** Opens what is stored, and reads all of it. */
+export async function inspect(provider: Provider): Promise<Inspection> {
+  const found = new Map<string, string>();
+  const failures: Failure[] = [];
+  try {
+    const store = await persistify(provider).open<Survivor>(storeName);
+    store.errors$.subscribe((failure) => failures.push(failure));
+    for (const [key, value] of store) found.set(key, stampOf(value));
+    const quarantined = [...store.quarantined.keys()];
+    await firstValueFrom(timer(0)); // what `open` found wrong is told in the macrotask after it
+    await store.close();
+    if (quarantined.length > 0) return { found, told: [], problem: `quarantined: ${quarantined.join(', ')}` };
+  } catch (error) {
+    return { found, told: [], problem: `cannot be read: ${String(error)}` };
+  }
+  const told = failures.map(({ error }) => `${error.name}: ${error.message}`);
+  const isDamaged = failures.some(({ error, fatal }) => fatal || error instanceof CorruptDataError);
+  return { found, told, problem: isDamaged ? told.join('\n') : undefined };
+}
+
+export async function emptyDirectory(directory: string): Promise<void> {
+  await rm(directory, { recursive: true, force: true });
+  await mkdir(directory, { recursive: true });
+}
+
+/** With the times of the files, as json-file tells by them whether somebody edited one. */
+export async function copyDirectory(from: string, to: string): Promise<void> {
+  await rm(to, { recursive: true, force: true });
+  await cp(from, to, { recursive: true, preserveTimestamps: true });
+}

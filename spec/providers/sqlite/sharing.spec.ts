@@ -1,0 +1,130 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+
+import { describe, expect, it } from 'vitest';
+
+import { inspect, modes, numberedSets, open, openerOf, rows, set, temporaryFile } from './bench.ts';
+
+describe.each(modes)('dictionaries of one provider, $mode', ({ worker }) => {
+  it('are written at the same time without harm to one another', async () => {
+    const file = temporaryFile();
+    const openAt = openerOf({ file, worker });
+    const [big, small] = [await openAt('big'), await openAt('small')];
+    const order: string[] = [];
+    await Promise.all([
+      big.write(...numberedSets(20_000)).then(() => order.push('big')),
+      (async () => {
+        for (let index = 0; index < 20; index++) await small.write(set('key', String(index)));
+        order.push('small');
+      })(),
+    ]);
+    expect(order).toEqual(['big', 'small']);
+    expect((await big.texts()).size).toBe(20_000);
+    expect(await small.texts()).toEqual(new Map([['key', '19']]));
+    expect(rows(file, 'SELECT name, head FROM rx_persistify_dictionaries ORDER BY name')).toEqual([{ name: 'big', head: 1 }, { name: 'small', head: 20 }]);
+  });
+
+  it('are opened while another one is being written', async () => {
+    const openAt = openerOf({ file: temporaryFile(), worker });
+    const big = await openAt('big');
+    const [result, another] = await Promise.all([big.write(...numberedSets(5_000)), openAt('another')]);
+    expect(result.version).toBe(1);
+    expect(await another.write(set('key'))).toEqual({ version: 1, leftOut: [] });
+  });
+
+  it('go on when one of them is closed, and can be opened again after the last', async () => {
+    const openAt = openerOf({ file: temporaryFile(), worker });
+    const [first, second] = [await openAt('first'), await openAt('second')];
+    await first.close();
+    await first.close();
+    expect(await second.write(set('key'))).toEqual({ version: 1, leftOut: [] });
+    const closing = second.close();
+    const again = await openAt('second');
+    await closing;
+    expect(await again.write(set('key'))).toEqual({ version: 2, leftOut: [] });
+  });
+
+  it('may be one dictionary twice, and count one version', async () => {
+    const openAt = openerOf({ file: temporaryFile(), worker });
+    const [first, second] = [await openAt('prefs'), await openAt('prefs')];
+    const results = await Promise.all([first.write(set('a')), second.write(set('b'))]);
+    expect(results.map(({ version }) => version).sort()).toEqual([1, 2]);
+    expect(await first.texts()).toEqual(await second.texts());
+  });
+});
+
+describe.each(modes)('a lock of another connection, $mode', ({ worker }) => {
+  it('makes a write fail as one to be tried again, within 100 ms', async () => {
+    const file = temporaryFile();
+    const dictionary = await open({ file, worker });
+    await dictionary.write(set('a'));
+    const other = inspect(file);
+    other.exec('BEGIN IMMEDIATE');
+    const batch = dictionary.batch(set('a', '2'));
+    const start = performance.now();
+    await expect(dictionary.send(batch)).rejects.toMatchObject({ code: 'PROVIDER', kind: 'retry', outcomeUnknown: false });
+    expect(performance.now() - start).toBeLessThan(100);
+    other.exec('ROLLBACK');
+    expect(await dictionary.send(batch)).toEqual({ version: 2, leftOut: [] });
+  });
+
+  it('is waited for by `open`', async () => {
+    const file = temporaryFile();
+    const other = inspect(file);
+    other.exec('PRAGMA journal_mode = WAL; BEGIN IMMEDIATE');
+    setTimeout(() => other.exec('ROLLBACK'), 200);
+    const dictionary = await open({ file, worker });
+    expect(await dictionary.write(set('a'))).toEqual({ version: 1, leftOut: [] });
+  });
+
+  it('does not keep a known dictionary from being opened and read', async () => {
+    const file = temporaryFile();
+    const dictionary = await open({ file, worker });
+    await dictionary.write(set('a'));
+    inspect(file).exec('BEGIN IMMEDIATE');
+    const again = await open({ file, worker });
+    expect(await again.texts()).toEqual(new Map([['a', '1']]));
+  });
+});
+
+describe('a lock of another connection', () => {
+  it('leaves the event loop free while a worker waits for it', async () => {
+    const file = temporaryFile();
+    const dictionary = await open({ file, busyTimeoutMs: 50 });
+    await dictionary.write(set('a'));
+    inspect(file).exec('BEGIN IMMEDIATE');
+    let ticks = 0;
+    const timer = setInterval(() => ticks++, 1);
+    await expect(dictionary.write(set('a'))).rejects.toMatchObject({ kind: 'retry' });
+    clearInterval(timer);
+    expect(ticks).toBeGreaterThan(10);
+  });
+
+  it('is not waited for at all with a busyTimeoutMs of 0', async () => {
+    const file = temporaryFile();
+    const dictionary = await open({ file, worker: false, busyTimeoutMs: 0 });
+    inspect(file).exec('BEGIN IMMEDIATE');
+    const start = performance.now();
+    await expect(dictionary.write(set('a'))).rejects.toMatchObject({ kind: 'retry' });
+    expect(performance.now() - start).toBeLessThan(20);
+  });
+});
+
+describe('several processes', () => {
+  it('may make the same file and dictionary at once', async () => {
+    const file = temporaryFile();
+    const program = `
+      import { sqlite } from 'rx-persistify/sqlite';
+      const writer = String(process.pid);
+      const session = await sqlite({ file: ${JSON.stringify(file)} }).open('prefs', { writer, report() {} });
+      for (let number = 1; number <= 10; ) {
+        const mutations = [{ type: 'set', key: writer + ' ' + number, json: '1' }];
+        await session.write({ number, writer, mutations }, { signal: new AbortController().signal }).then(() => number++, error => { if (error.kind !== 'retry') throw error; });
+      }
+      await session.close();`;
+    const processes = Array.from({ length: 4 }, () => spawn(process.execPath, ['--input-type=module', '-e', program], { stdio: ['ignore', 'inherit', 'inherit'] }));
+    const codes = await Promise.all(processes.map(async child => (await once(child, 'exit'))[0] as number));
+    expect(codes).toEqual([0, 0, 0, 0]);
+    expect(rows(file, 'SELECT count(*) AS count, max(version) AS head FROM prefs')).toEqual([{ count: 40, head: 40 }]);
+  });
+});

@@ -1,0 +1,46 @@
+import { execFile } from 'node:child_process';
+import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
+
+import ts from 'typescript';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+
+const root = join(import.meta.dirname, '..');
+const readme = await readFile(join(root, 'README.md'), 'utf8');
+const snippets = [...readme.matchAll(/^```ts\n(.*?)^```$/gms)].map(([, code]) => code ?? '');
+const titles = snippets.map((code) => `${snippets.indexOf(code) + 1}: ${code.split('\n').find((line) => line.includes('const ')) ?? ''}`);
+
+describe('each snippet of the README', () => {
+  // Inside the project, so that the package is found by its own name.
+  const folder = join(root, 'build', 'readme');
+  let workingDirectory: string;
+
+  beforeAll(async () => {
+    await mkdir(folder, { recursive: true });
+    workingDirectory = await mkdtemp(join(tmpdir(), 'rx-persistify-readme-'));
+    await Promise.all(snippets.map((code, index) => writeFile(join(folder, `snippet-${index}.ts`), code)));
+  });
+
+  afterAll(async () => {
+    await Promise.all([rm(workingDirectory, { recursive: true }), rm(folder, { recursive: true })]);
+  });
+
+  it('has the right types', () => {
+    const program = ts.createProgram(
+      snippets.map((_, index) => join(folder, `snippet-${index}.ts`)),
+      { module: ts.ModuleKind.NodeNext, target: ts.ScriptTarget.ES2023, strict: true, noEmit: true, skipLibCheck: true, lib: ['lib.es2023.d.ts', 'lib.esnext.disposable.d.ts'], types: ['node'] },
+    );
+    const complaints = ts.getPreEmitDiagnostics(program).map(({ messageText }) => ts.flattenDiagnosticMessageText(messageText, '\n'));
+    expect(complaints).toEqual([]);
+  });
+
+  it.each(titles.map((title, index) => [title, index] as const))('runs: %s', async (_title, index) => {
+    const file = join(folder, `snippet-${index}.mjs`);
+    const { outputText } = ts.transpileModule(snippets[index] ?? '', { compilerOptions: { module: ts.ModuleKind.ESNext, target: ts.ScriptTarget.ES2023 } });
+    await writeFile(file, outputText);
+    const { stderr } = await promisify(execFile)(process.execPath, [file], { cwd: workingDirectory });
+    expect(stderr).toBe('');
+  });
+});
