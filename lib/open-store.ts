@@ -1,6 +1,6 @@
 import { defaultIfEmpty, firstValueFrom, from, ignoreElements, map, race, timer, type Observable } from 'rxjs';
 
-import { aborted, abortReason } from './aborted.ts';
+import { abortReason, unlessAborted } from './aborted.ts';
 import type { Change, Failure, Origin, Quarantined, Save, Status } from './change.ts';
 import { CorruptDataError, InvalidValueError, LimitError, OptionsError, PersistifyError, SaveError, StoreClosedError } from './errors.ts';
 import { EntriesView } from './entries-view.ts';
@@ -250,8 +250,7 @@ export class OpenStore implements Store<Record<string, unknown>> {
 
   async reload({ signal }: WaitOptions = {}): Promise<void> {
     this.#checkMayWait(signal);
-    const reading = this.#readAnew(this.#layers.seq, 'reload');
-    await (signal === undefined ? reading : Promise.race([reading, aborted(signal)]));
+    await unlessAborted(this.#readAnew(this.#layers.seq, 'reload'), signal);
   }
 
   async close({ deadlineMs = 30_000, signal }: CloseOptions = {}): Promise<void> {
@@ -260,7 +259,7 @@ export class OpenStore implements Store<Record<string, unknown>> {
     if (!(deadlineMs >= 0)) throw new OptionsError(`close({ deadlineMs }): expected a number of milliseconds from 0, not ${deadlineMs}.`);
     this.#isClosing = true;
     this.#closed ??= this.#close(Math.min(deadlineMs, 2 ** 31 - 1));
-    await (signal === undefined ? this.#closed : Promise.race([this.#closed, aborted(signal)]));
+    await unlessAborted(this.#closed, signal);
   }
 
   [Symbol.asyncDispose](): Promise<void> {
@@ -305,7 +304,11 @@ export class OpenStore implements Store<Record<string, unknown>> {
     layers.seq++;
     layers.set(key, value, json, this.#transaction?.group);
     this.#transaction?.keys.add(key);
-    if (this.#teller.isHeard(key)) this.#changed({ type: 'set', key, value, previous, ...this.#stamp('local') });
+    if (this.#teller.isHeard(key)) {
+      // Written out, as two spreads would cost as much as telling it.
+      if (this.#transaction === undefined) this.#teller.tell({ type: 'set', key, value, previous, seq: layers.seq, origin: 'local' }, layers.view.size);
+      else this.#changed({ type: 'set', key, value, previous, ...this.#stamp('local') });
+    }
     this.#announce();
   }
 

@@ -1,7 +1,7 @@
 import type { StandardSchemaV1 } from '@standard-schema/spec';
 import { defer, EMPTY, endWith, firstValueFrom, ignoreElements, takeUntil, type SchedulerLike } from 'rxjs';
 
-import { aborted, abortReason } from './aborted.ts';
+import { abortReason, unlessAborted } from './aborted.ts';
 import { CorruptDataError, OptionsError, type PersistifyError } from './errors.ts';
 import { checkStoreName } from './key.ts';
 import { asLoadError } from './loading.ts';
@@ -131,7 +131,7 @@ class Builder implements PersistifyBuilder {
     }
     opening.waiting++;
     try {
-      const store = await (signal === undefined ? opening.store : Promise.race([opening.store, aborted(signal)]));
+      const store = await unlessAborted(opening.store, signal);
       return store as never; // a dictionary of anything is one of what its user says
     } catch (error) {
       opening.waiting--;

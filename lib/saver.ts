@@ -1,6 +1,6 @@
 import { audit, catchError, defer, firstValueFrom, from, map, merge, of, race, Subject, timer, type Observable, type Subscription } from 'rxjs';
 
-import { aborted } from './aborted.ts';
+import { unlessAborted } from './aborted.ts';
 import type { Failure, Save, Status } from './change.ts';
 import { ProviderError, SaveError, type PersistifyError } from './errors.ts';
 import type { Clearing, Difference, Flight, Layers, Overlay } from './layers.ts';
@@ -106,7 +106,7 @@ export class Saver<V> {
   async progress(signal: AbortSignal | undefined): Promise<void> {
     const made = firstValueFrom(merge(this.#saves, this.#statusNow));
     this.#demand();
-    await (signal === undefined ? made : Promise.race([made, aborted(signal)]));
+    await unlessAborted(made, signal);
   }
 
   /** Runs `step` when no batch is under way, and holds back what is pending until it has ended. */

@@ -72,8 +72,17 @@ export class Teller<V> {
   }
 
   tell(change: Change<string, V>, size: number | undefined): void {
-    this.#queue.push({ change, size });
-    if (!this.#isTelling) this.#hold(() => undefined);
+    if (this.#isTelling) {
+      this.#queue.push({ change, size });
+      return;
+    }
+    this.#isTelling = true;
+    try {
+      this.#tellOne(change, size);
+      if (this.#queue.length > 0) this.#tellQueued();
+    } finally {
+      this.#isTelling = false;
+    }
   }
 
   value$(key: string): Observable<V | undefined> {
@@ -97,18 +106,24 @@ export class Teller<V> {
     this.#isTelling = true;
     try {
       step();
-      for (const item of this.#queue) this.#tellOne(item); // also those that are added meanwhile
+      this.#tellQueued();
     } finally {
-      this.#queue = [];
       this.#isTelling = false;
     }
   };
 
-  #tellOne({ change, size }: Item<V>): void {
-    this.#changes.next(change);
-    this.#routed.next(change);
+  /** Also what is queued meanwhile. */
+  #tellQueued(): void {
+    for (const { change, size } of this.#queue) this.#tellOne(change, size);
+    this.#queue = [];
+  }
+
+  /** A Subject that nobody observes is passed by: `next` costs as much as all else here. */
+  #tellOne(change: Change<string, V>, size: number | undefined): void {
+    if (this.#changes.observed) this.#changes.next(change);
+    if (this.#routes.size > 0) this.#routed.next(change);
     if (size !== undefined && this.#sizes.observed) this.#sizes.next({ seq: change.seq, size });
-    this.#news.next(undefined);
+    if (this.#news.observed) this.#news.next(undefined);
   }
 
   #ofKey<T>(key: string, current: () => T, after: (change: Change<string, V>) => T): Observable<T> {
