@@ -137,10 +137,14 @@ describe.runIf(strace).each(modes)('an I/O error, $mode', ({ worker }) => {
 
   it('is followed by a look at the whole file, and by no commit if it is damaged', () => {
     const file = temporaryFile();
+    // The damage is in a table that no write comes near.
+    const other = inspect(file);
+    other.exec("CREATE TABLE other (a); INSERT INTO other SELECT hex(zeroblob(1000)) FROM (VALUES (1), (2), (3), (4), (5), (6)) a, (VALUES (1), (2), (3), (4), (5), (6)) b");
+    other.close();
     const program = programFor(file, worker).replace(
       '/* after a failure */',
       `const database = openSync(${JSON.stringify(file)}, 'r+');
-       for (let page = 1; page < 40; page++) writeSync(database, Buffer.alloc(4_000, 0xee), 0, 4_000, page * 4_096 + 50);
+       writeSync(database, Buffer.alloc(4_000, 0xee), 0, 4_000, 5 * 4_096 + 50);
        closeSync(database);`,
     );
     const inject = ['-f', '-qq', '-o', '/dev/null', '-P', `${file}-wal`, '-e', 'trace=fsync,fdatasync', '-e', 'inject=fsync,fdatasync:error=EIO:when=6'];
@@ -149,5 +153,16 @@ describe.runIf(strace).each(modes)('an I/O error, $mode', ({ worker }) => {
     expect(seen[0]).toMatch(/^PROVIDER retry true/);
     expect(seen.slice(1).every(line => line.startsWith('CORRUPT_DATA'))).toBe(true);
     expect(seen.length).toBeGreaterThan(2);
+  });
+
+  it.each([['full', 10], ['normal', 0]] as const)('of the log: with durability "%s" ten commits sync it at least this often: %i', (durability, least) => {
+    const file = temporaryFile();
+    const log = `${file}.strace`;
+    const program = programFor(file, worker).replace('worker:', `durability: '${durability}', worker:`);
+    const trace = ['-f', '-qq', '-o', log, '-P', `${file}-wal`, '-e', 'trace=fsync,fdatasync'];
+    expect(spawnSync('strace', [...trace, process.execPath, '--input-type=module', '-e', program], { encoding: 'utf8', timeout: 25_000 }).stdout).toBe('[]\n');
+    const syncs = readFileSync(log, 'utf8').split('\n').filter(line => /f(data)?sync\(/.test(line)).length;
+    if (least === 0) expect(syncs).toBeLessThan(5);
+    else expect(syncs).toBeGreaterThanOrEqual(least);
   });
 });

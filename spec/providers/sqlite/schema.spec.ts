@@ -80,6 +80,16 @@ describe.each(modes)('the file, $mode', ({ worker }) => {
     expect(readdirSync(dirname(file))).toEqual(['store.sqlite']);
   });
 
+  it('leaves no log to copy for another program that has it open, too', async () => {
+    const file = temporaryFile();
+    const dictionary = await open({ file, worker });
+    inspect(file).prepare('SELECT * FROM prefs').all();
+    await dictionary.write(set('a'));
+    expect(statSync(`${file}-wal`).size).toBeGreaterThan(0);
+    await dictionary.close();
+    expect(statSync(`${file}-wal`).size).toBe(0);
+  });
+
   it('is made for its user alone, with its directories', async () => {
     const root = temporaryFile();
     const file = join(root, 'deep', 'er', 'store.sqlite');

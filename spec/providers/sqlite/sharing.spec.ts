@@ -97,7 +97,7 @@ describe('a lock of another connection', () => {
     const timer = setInterval(() => ticks++, 1);
     await expect(dictionary.write(set('a'))).rejects.toMatchObject({ kind: 'retry' });
     clearInterval(timer);
-    expect(ticks).toBeGreaterThan(10);
+    expect(ticks).toBeGreaterThan(3);
   });
 
   it('is not waited for at all with a busyTimeoutMs of 0', async () => {
@@ -106,7 +106,7 @@ describe('a lock of another connection', () => {
     inspect(file).exec('BEGIN IMMEDIATE');
     const start = performance.now();
     await expect(dictionary.write(set('a'))).rejects.toMatchObject({ kind: 'retry' });
-    expect(performance.now() - start).toBeLessThan(20);
+    expect(performance.now() - start).toBeLessThan(45);
   });
 });
 

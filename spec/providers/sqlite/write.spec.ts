@@ -132,9 +132,9 @@ describe.each(modes)('what a table refuses, $mode', ({ worker }) => {
     const other = inspect(file);
     other.exec(`${table}; CREATE TRIGGER no BEFORE INSERT ON prefs WHEN new.key = 'forbidden' BEGIN SELECT raise(ROLLBACK, 'not today'); END`);
     const dictionary = await open({ file, worker });
-    const batch = dictionary.batch(set('forbidden'), set('allowed'));
-    const answer = { version: 1, leftOut: [{ index: 0, reason: 'refused', message: 'not today' }] };
-    expect(await dictionary.send(batch)).toEqual(answer);
+    const batch = dictionary.batch({ type: 'set', key: 'forbidden', json: '1', transaction: 1 }, { type: 'set', key: 'sibling', json: '1', transaction: 1 }, set('allowed'));
+    const answer = await dictionary.send(batch);
+    expect(answer).toMatchObject({ version: 1, leftOut: [{ index: 0, reason: 'refused', message: 'not today' }, { index: 1, reason: 'refused' }] });
     other.exec('DROP TRIGGER no');
     expect(await dictionary.send(batch)).toEqual(answer);
     expect(await dictionary.texts()).toEqual(new Map([['allowed', '1']]));

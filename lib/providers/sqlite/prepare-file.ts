@@ -1,0 +1,64 @@
+import { closeSync, openSync } from 'node:fs';
+import { mkdir, open, stat } from 'node:fs/promises';
+import { dirname } from 'node:path';
+
+import { ProviderError } from '../../errors.ts';
+
+/**
+ * Makes the file (0600) and its directories (0700) where they are missing.
+ * @throws ProviderError if that cannot be done, or if something else is there.
+ */
+export async function prepareFile(file: string): Promise<void> {
+  const directory = dirname(file);
+  try {
+    const made = await mkdir(directory, { recursive: true, mode: 0o700 });
+    if (made !== undefined) await syncDirectories(directory, made);
+  } catch (error) {
+    throw failed(`The directory ${directory} cannot be made`, error);
+  }
+  if (!createEmpty(file) && (await isDirectory(file))) {
+    throw new ProviderError(`${file} is a directory; the option "file" should be the path of a file in it.`, { kind: 'halt' });
+  }
+}
+
+async function isDirectory(file: string): Promise<boolean> {
+  try {
+    return (await stat(file)).isDirectory();
+  } catch (error) {
+    throw failed(`${file} cannot be looked at`, error);
+  }
+}
+
+/** Tells whether it was missing. */
+function createEmpty(file: string): boolean {
+  try {
+    // Both at once, and never on a file that is there: closing any descriptor of a file drops the locks that SQLite holds
+    // on it in this process (sqlite.org/howtocorrupt.html, 2.2).
+    closeSync(openSync(file, 'wx', 0o600));
+    return true;
+  } catch (error) {
+    if (codeOf(error) === 'EEXIST') return false;
+    throw failed(`${file} cannot be made`, error);
+  }
+}
+
+/** A new directory outlives a power cut only when the one that names it is synced. SQLite syncs the file's own. */
+async function syncDirectories(directory: string, firstMade: string): Promise<void> {
+  for (let current = directory; ; current = dirname(current)) {
+    const parent = dirname(current);
+    const handle = await open(parent, 'r').catch(() => undefined);
+    // Windows knows no fsync of a directory.
+    await handle?.sync().catch(() => undefined);
+    await handle?.close();
+    if (current === firstMade || parent === current) return;
+  }
+}
+
+function failed(what: string, cause: unknown): ProviderError {
+  const reason = cause instanceof Error ? cause.message : String(cause);
+  return new ProviderError(`${what} (${reason}): check the path, and who may write there.`, { kind: 'halt', cause });
+}
+
+function codeOf(error: unknown): unknown {
+  return typeof error === 'object' && error !== null && 'code' in error ? error.code : undefined;
+}

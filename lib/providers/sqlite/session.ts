@@ -1,0 +1,59 @@
+import { setImmediate as macrotask } from 'node:timers/promises';
+
+import type { Batch, BatchResult } from '../../mutation.ts';
+import type { Capabilities, Entry, OpenContext, Page, ProviderSession, WriteContext } from '../provider.ts';
+import { abandoned } from './commit.ts';
+import { loadPages } from './load-pages.ts';
+import type { SqliteSettings } from './options.ts';
+import { packBatch } from './packed-batch.ts';
+import type { Dictionary } from './schema.ts';
+import type { DatabaseAccess } from './shared-database.ts';
+
+/** SQLite's longest row (SQLITE_MAX_LENGTH as better-sqlite3 builds it), less what key and other columns may take. */
+const maxValueBytes = 1_000_000_000 - 4_096;
+
+/** Keys that are read at a stretch. */
+const readSlice = 500;
+
+/** One dictionary of the file. */
+export class SqliteSession implements ProviderSession {
+  readonly capabilities: Capabilities;
+  readonly #access: DatabaseAccess;
+  readonly #settings: SqliteSettings;
+  readonly #dictionary: Dictionary;
+  readonly #context: OpenContext;
+  readonly #release: () => Promise<void>;
+  #closed: Promise<void> | undefined;
+
+  constructor(access: DatabaseAccess, settings: SqliteSettings, dictionary: Dictionary, context: OpenContext, release: () => Promise<void>) {
+    this.capabilities = { shared: true, durability: settings.durability === 'full' ? 'power' : 'process', maxValueBytes };
+    this.#access = access;
+    this.#settings = settings;
+    this.#dictionary = dictionary;
+    this.#context = context;
+    this.#release = release;
+  }
+
+  load(): AsyncIterable<Page> {
+    return loadPages(this.#access.driver, this.#settings, this.#dictionary, this.#context.report);
+  }
+
+  async read(keys: readonly string[]): Promise<readonly Entry[]> {
+    const entries: Entry[] = [];
+    for (let start = 0; start < keys.length; start += readSlice) {
+      if (start > 0) await macrotask();
+      entries.push(...this.#access.reader.read(this.#dictionary, keys.slice(start, start + readSlice)));
+    }
+    return entries;
+  }
+
+  async write(batch: Batch, { signal }: WriteContext): Promise<BatchResult> {
+    if (signal.aborted) throw abandoned();
+    return this.#access.committer.write(this.#dictionary, packBatch(batch), signal);
+  }
+
+  close(): Promise<void> {
+    this.#closed ??= this.#release();
+    return this.#closed;
+  }
+}

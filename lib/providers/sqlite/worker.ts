@@ -1,0 +1,48 @@
+import { parentPort, workerData } from 'node:worker_threads';
+
+import type { BatchResult } from '../../mutation.ts';
+import { abandoned } from './commit.ts';
+import { DatabaseWriter } from './database-writer.ts';
+import { loadDriver } from './driver.ts';
+import { postFailure, type WorkerAnswer, type WorkerMessage, type WorkerRequest, type WorkerStart, type WriteRequest } from './worker-messages.ts';
+
+// The thread that `WorkerCommitter` starts: it does one request behind the other. Both ends are this package's own, of one
+// version, so that what arrives is taken for what it says.
+const { settings, identity } = workerData as WorkerStart;
+const writer = loadDriver().then(driver => new DatabaseWriter(driver, settings, identity));
+writer.catch(() => undefined); // told in the answer to each request
+
+parentPort?.on('message', (request: WorkerRequest) => void answer(request).then(tell));
+tell({ type: 'ready' });
+
+function tell(message: WorkerMessage): void {
+  parentPort?.postMessage(message);
+}
+
+async function answer(request: WorkerRequest): Promise<WorkerAnswer> {
+  try {
+    return handle(await writer, request);
+  } catch (error) {
+    return { type: 'failed', id: request.id, failure: postFailure(error) };
+  }
+}
+
+function handle(database: DatabaseWriter, request: WorkerRequest): WorkerAnswer {
+  switch (request.type) {
+    case 'open':
+      return { type: 'opened', id: request.id, dictionary: database.open(request.name, request.table) };
+    case 'write':
+      return { type: 'written', id: request.id, result: write(database, request) };
+    case 'close':
+      database.close();
+      return { type: 'closed', id: request.id };
+  }
+}
+
+function write(database: DatabaseWriter, { dictionary, batch, aborted }: WriteRequest): BatchResult {
+  const work = database.write(dictionary, batch);
+  if (Atomics.load(aborted, 0) !== 0) throw abandoned();
+  let step = work.next();
+  while (step.done !== true) step = Atomics.load(aborted, 0) === 0 ? work.next() : work.throw(abandoned());
+  return step.value;
+}
