@@ -11,19 +11,9 @@ const MAX_DEPTH = 500;
  * @throws InvalidValueError with the path to what JSON cannot keep, and what to do about it.
  */
 export function encodeJson(value: unknown): string {
-  switch (typeof value) {
-    case 'string':
-      checkString(value, []);
-      return JSON.stringify(value);
-    case 'number':
-      checkNumber(value, []);
-      return String(value);
-    case 'boolean':
-      return String(value);
-    default:
-      check(value, []);
-      return JSON.stringify(value);
-  }
+  check(value, []);
+  // A third of the time that JSON.stringify takes for them.
+  return typeof value === 'number' || typeof value === 'boolean' ? String(value) : JSON.stringify(value);
 }
 
 /**
@@ -42,7 +32,8 @@ function check(value: unknown, path: (string | number)[]): void {
       return;
     case 'object':
       if (value === null) return;
-      if (path.length > MAX_DEPTH) throw tooDeep(path);
+      if (path.length >= MAX_DEPTH) throw tooDeep(path);
+      if ('toJSON' in value && typeof value.toJSON === 'function') throw ownForm(value, path);
       if (Array.isArray(value)) checkArray(value, path);
       else checkObject(value, path);
       return;
@@ -65,7 +56,10 @@ function checkNumber(number: number, path: readonly (string | number)[]): void {
   if (!Number.isFinite(number)) throw refused(path, String(number), 'use null, or use withCodec');
 }
 
+/** Named members of an array are left out, as JSON does: to look for them would double the cost of a long one. */
 function checkArray(array: readonly unknown[], path: (string | number)[]): void {
+  // The prototype of arrays is an array itself, in every realm; that of a class of arrays is none.
+  if (!Array.isArray(Object.getPrototypeOf(array))) throw notPlain(array, path);
   for (let index = 0; index < array.length; index++) {
     const item = array[index];
     if (item === undefined) {
@@ -81,8 +75,7 @@ function checkArray(array: readonly unknown[], path: (string | number)[]): void 
 
 function checkObject(object: object, path: (string | number)[]): void {
   const prototype: unknown = Object.getPrototypeOf(object);
-  // An object of another realm (a frame, a vm) has another Object.prototype, told by having none above it.
-  if (prototype !== Object.prototype && prototype !== null && Object.getPrototypeOf(prototype) !== null) throw notPlain(object, path);
+  if (prototype !== Object.prototype && prototype !== null && !isObjectPrototype(prototype)) throw notPlain(object, path);
   for (const [member, item] of Object.entries(object)) {
     if (!member.isWellFormed()) throw refused([...path, member], 'a member whose name holds half a surrogate pair', 'rename it');
     if (item === undefined || typeof item === 'boolean' || item === null) continue;
@@ -93,12 +86,23 @@ function checkObject(object: object, path: (string | number)[]): void {
   if (Object.getOwnPropertySymbols(object).length > 0) throw refused(path, 'an object with a symbol as a member', 'use a string as its name');
 }
 
-function notPlain(object: object, path: readonly (string | number)[]): InvalidValueError {
+/** An object of another realm (a frame, a vm) has another `Object.prototype`, told by having none above it and what each has. */
+function isObjectPrototype(prototype: unknown): boolean {
+  return typeof prototype === 'object' && prototype !== null && Object.getPrototypeOf(prototype) === null && Object.hasOwn(prototype, 'isPrototypeOf');
+}
+
+/** What has a form of its own in JSON would come back as that, and not as what it is. */
+function ownForm(object: object, path: readonly (string | number)[]): InvalidValueError {
   if (object instanceof Date) return refused(path, 'a Date', 'store date.toISOString() or date.getTime(), or use withCodec');
+  return refused(path, 'an object with a toJSON method', 'store what that gives, or use withCodec');
+}
+
+function notPlain(object: object, path: readonly (string | number)[]): InvalidValueError {
   if (object instanceof Map) return refused(path, 'a Map', 'store [...map], or use withCodec');
   if (object instanceof Set) return refused(path, 'a Set', 'store [...set], or use withCodec');
-  const name = object.constructor.name;
-  return refused(path, `an instance of the class ${name === '' ? '(anonymous)' : name}`, 'store a plain object such as { ...value }, or use withCodec');
+  const constructor: unknown = Reflect.get(object, 'constructor');
+  const name = typeof constructor === 'function' && constructor.name !== '' ? constructor.name : '(anonymous)';
+  return refused(path, `an instance of the class ${name}`, `store a plain ${Array.isArray(object) ? 'array such as [...value]' : 'object such as { ...value }'}, or use withCodec`);
 }
 
 function tooDeep(path: readonly (string | number)[]): InvalidValueError {

@@ -1,79 +1,26 @@
 import type { Quarantined } from './change.ts';
 import type { Mutation } from './mutation.ts';
+import { asBase, lowest, sizeOf, storedKeys, type Base, type Clearing, type Entry, type Flight, type Overlay, type TransactionGroup } from './overlay.ts';
 
-/**
- * Ties the mutations of transactions that touched a common key while they were pending, so that they are stored
- * together or not at all: a key has one mutation, and it cannot be in two.
- */
-export class TransactionGroup {
-  readonly number: number;
-  #joined: TransactionGroup | undefined;
-
-  constructor(number: number) {
-    this.number = number;
-  }
-
-  get root(): TransactionGroup {
-    return this.#joined?.root ?? this;
-  }
-
-  join(other: TransactionGroup): void {
-    const root = other.root;
-    if (this.root !== root) this.root.#joined = root;
-  }
-}
-
-/** What storage is known to hold under a key. */
-export type Base<V> = { readonly value: V; readonly version: number } | { readonly quarantined: Quarantined } | undefined;
-
-/** What a read finds under a key. While an overlay is there the value is the overlay's, else it is the base's. */
-export interface Entry<V> {
-  value: V;
-  version: number;
-  overlay: Overlay<V> | undefined;
-}
-
-/** One key's unsettled mutation, and the base that it hides. */
-export interface Overlay<V> {
-  readonly key: string;
-  /** The `seq` of the newest mutation in it. */
-  seq: number;
-  /** The text to store; none: the key is deleted. */
-  json: string | undefined;
-  value: V | undefined;
-  group: TransactionGroup | undefined;
-  /** The batch under way has it: a newer mutation of the key makes an overlay of its own, above this one. */
-  flying: boolean;
-  base: Base<V>;
-  /** The one in the batch under way that this one hides; its `base` is then the lowest. */
-  under: Overlay<V> | undefined;
-  over: Overlay<V> | undefined;
-}
-
-/** An unsettled `clear`: everything that storage held before it is hidden. */
-export interface Clearing {
-  seq: number;
-  group: TransactionGroup | undefined;
-  /** The keys that storage still holds; told when asked, as a `clear` should cost nothing a key. */
-  readonly keys: () => Iterable<string>;
-}
-
-/** What one batch was made of, until it is settled. */
-export interface Flight<V> {
-  /** The store's `seq` when the batch was closed: the batch is the store as it was then. */
-  readonly seq: number;
-  readonly mutations: readonly Mutation[];
-  /** As long as `mutations`, but for a `clear`, which stands first and has none. */
-  readonly overlays: readonly Overlay<V>[];
-  readonly cleared: Clearing | undefined;
-  readonly bytes: number;
-}
+export { TransactionGroup, type Clearing, type Flight, type Overlay } from './overlay.ts';
 
 /** How a key looked before and after. */
 export interface Difference<V> {
   readonly key: string;
   readonly before: V | undefined;
   readonly after: V | undefined;
+}
+
+export interface Savepoint {
+  readonly isOutermost: boolean;
+  readonly length: number;
+  readonly seq: number;
+}
+
+export interface LoadedEntry<V> {
+  readonly value: V;
+  readonly version: number;
+  readonly json: string;
 }
 
 /**
@@ -166,15 +113,14 @@ export class Layers<V> {
     });
     // What was pending is stored no more; a transaction that it was part of now is part of this.
     const groups = [before.clearing?.group, ...before.pending.map((overlay) => overlay.group)];
-    const joined = groups.reduce((left, right) => joinGroups(left, right), group);
+    const joined = groups.reduce((left, right) => this.#join(left, right), group);
     this.view = new Map();
     this.#hidden = new Map();
     this.#pending = [];
     this.#pendingBytes = 0;
     this.quarantined = new Map();
     // What came after an earlier clear that is still pending never was in storage.
-    const keys = before.clearing?.keys ?? (() => [...before.view.keys(), ...before.hidden.keys(), ...before.quarantined.keys()]);
-    this.#clearing = { seq: this.seq, group: joined, keys };
+    this.#clearing = { seq: this.seq, group: joined, keys: before.clearing?.keys ?? (() => storedKeys(before)) };
     return before.view;
   }
 
@@ -233,7 +179,7 @@ export class Layers<V> {
 
   /**
    * Storage was read anew: `entries` are the base now. Overlays up to `discardSeq` go (0: all stay), the others stay above
-   * it. `textOf` gives the text of a value in memory; an entry whose text is the same keeps its value, that very object.
+   * it; nothing is to be discarded while a batch is under way. `textOf` gives the text of a value in memory; an entry whose text is the same keeps its value, that very object.
    * Returns what a read sees change.
    */
   rebase(entries: ReadonlyMap<string, LoadedEntry<V>>, quarantined: ReadonlyMap<string, Quarantined>, discardSeq: number, textOf: (value: V) => string): Difference<V>[] {
@@ -247,6 +193,8 @@ export class Layers<V> {
       differences.push({ key, before: entry.value, after: undefined });
     }
     this.quarantined = new Map();
+    const stored = [...entries.keys(), ...quarantined.keys(), ...(this.#flight?.overlays ?? []).map(({ key }) => key)];
+    for (const clearing of [this.#flight?.cleared, this.#clearing]) if (clearing !== undefined) clearing.keys = () => stored;
     if (isHidden) return differences;
     for (const [key, bad] of quarantined) if (this.#overlayOf(key) === undefined) this.quarantined.set(key, bad);
     for (const [key, loaded] of entries) this.#rebaseEntry(key, loaded, textOf, differences);
@@ -309,7 +257,7 @@ export class Layers<V> {
       present.seq = this.seq;
       present.json = json;
       present.value = value;
-      present.group = joinGroups(present.group, group);
+      present.group = this.#join(present.group, group);
       this.#pendingBytes += sizeOf(present);
       return present;
     }
@@ -350,7 +298,7 @@ export class Layers<V> {
     if (base !== undefined && 'value' in base) {
       if (entry === undefined) this.view.set(key, { value: base.value, version: base.version, overlay: undefined });
       else Object.assign(entry, { value: base.value, version: base.version, overlay: undefined });
-      differences.push({ key, before, after: base.value });
+      if (!Object.is(before, base.value)) differences.push({ key, before, after: base.value });
       return;
     }
     if (base !== undefined) this.quarantined.set(key, base.quarantined);
@@ -368,6 +316,13 @@ export class Layers<V> {
       const top = this.#overlayOf(overlay.key);
       if (top === overlay) yield [overlay.key, overlay];
     }
+  }
+
+  #join(left: TransactionGroup | undefined, right: TransactionGroup | undefined): TransactionGroup | undefined {
+    if (left === undefined || right === undefined) return left ?? right;
+    const part = left.join(right);
+    if (part !== undefined) this.#undo?.push(part);
+    return left;
   }
 
   #undoEntry(key: string, entry: Entry<V>, undo: (() => void)[]): void {
@@ -404,34 +359,4 @@ export class Layers<V> {
       if (present !== undefined && state !== undefined) Object.assign(present, state);
     };
   }
-}
-
-export interface Savepoint {
-  readonly isOutermost: boolean;
-  readonly length: number;
-  readonly seq: number;
-}
-
-export interface LoadedEntry<V> {
-  readonly value: V;
-  readonly version: number;
-  readonly json: string;
-}
-
-function joinGroups(left: TransactionGroup | undefined, right: TransactionGroup | undefined): TransactionGroup | undefined {
-  if (left === undefined || right === undefined) return left ?? right;
-  left.join(right);
-  return left;
-}
-
-function lowest<V>(overlay: Overlay<V>): Overlay<V> {
-  return overlay.under ?? overlay;
-}
-
-function asBase<V>(quarantined: Quarantined | undefined): Base<V> {
-  return quarantined === undefined ? undefined : { quarantined };
-}
-
-function sizeOf(overlay: { readonly key: string; readonly json: string | undefined }): number {
-  return overlay.key.length + (overlay.json?.length ?? 0);
 }

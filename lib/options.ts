@@ -4,7 +4,7 @@ import * as z from 'zod/mini';
 
 import { OptionsError } from './errors.ts';
 import type { Provider } from './providers/provider.ts';
-import type { Codec, Schema } from './value-format.ts';
+import { isZodType, type Codec, type Schema } from './value-format.ts';
 
 /** When what is pending is saved: with so many distinct keys, or so long after the first, whichever comes first. */
 export interface BatchOptions {
@@ -49,7 +49,7 @@ export interface StoreOptions {
   readonly throwOnFailure?: boolean;
 }
 
-const wholeFrom = (least: number) => z.custom<number>((value) => Number.isSafeInteger(value) && Number(value) >= least, `a whole number of at least ${least}`);
+const wholeFrom = (least: number) => z.custom<number>((value) => typeof value === 'number' && Number.isSafeInteger(value) && value >= least, `a whole number of at least ${least}`);
 const milliseconds = z.custom<number>((value) => typeof value === 'number' && value >= 0 && value < 2 ** 31, 'a number of milliseconds from 0 to 2147483647');
 const bound = z.custom<number>((value) => typeof value === 'number' && value >= 1, 'a number of at least 1');
 const object = <S extends z.core.$ZodShape>(shape: S) => z.strictObject(shape, 'an object of options');
@@ -59,7 +59,7 @@ const sections = {
   retry: object({ maxAttempts: z.optional(wholeFrom(1)), delayMs: z.optional(milliseconds), maxDelayMs: z.optional(milliseconds), probeMs: z.optional(milliseconds) }),
   limits: object({ pendingKeys: z.optional(bound), pendingBytes: z.optional(bound) }),
   schema: z.custom<Schema>(isSchema, 'a Standard Schema (zod, valibot, arktype …), or an object with one for each key'),
-  codec: z.custom<Codec>((value) => hasFunction(value, 'encode') && hasFunction(value, 'decode'), 'an object with the functions encode and decode, or a zod codec'),
+  codec: z.custom<Codec>(isCodec, 'an object with the functions encode and decode, or a zod codec'),
   scheduler: z.custom<SchedulerLike>((value) => hasFunction(value, 'now') && hasFunction(value, 'schedule'), 'an RxJS scheduler'),
   throwOnFailure: z.boolean('true or false'),
 };
@@ -80,7 +80,7 @@ export function checkOptions(options: unknown, where: string): asserts options i
 }
 
 /** @throws OptionsError */
-export function checkOption<K extends keyof typeof sections>(name: K, value: unknown, where: string): void {
+export function checkOption(name: keyof typeof sections, value: unknown, where: string): void {
   check(sections[name], value, where);
 }
 
@@ -130,6 +130,11 @@ export function isStandardSchema(value: unknown): value is StandardSchemaV1 {
   return (typeof value === 'object' || typeof value === 'function') && value !== null && '~standard' in value;
 }
 
+function isCodec(value: unknown): boolean {
+  if (hasFunction(value, 'encode') && hasFunction(value, 'decode')) return true;
+  return isZodType(value); // those of zod/mini have no methods
+}
+
 function hasFunction(value: unknown, name: string): boolean {
   return typeof value === 'object' && value !== null && typeof Reflect.get(value, name) === 'function';
 }
@@ -138,7 +143,7 @@ function show(value: unknown): string {
   if (typeof value === 'string') return JSON.stringify(value.slice(0, 60));
   if (typeof value === 'function') return 'a function';
   if (typeof value === 'object' && value !== null) return Array.isArray(value) ? 'an array' : 'an object';
-  return String(value);
+  return typeof value === 'bigint' ? `${value}n` : String(value);
 }
 
 /** The candidate that `name` was probably meant to be: at most a third of its letters away (Levenshtein distance). */
@@ -150,9 +155,9 @@ function closest(name: string, candidates: readonly string[]): string | undefine
 
 function distance(from: string, to: string): number {
   let previous = Array.from({ length: to.length + 1 }, (_, index) => index);
-  for (const [row, letter] of [...from].entries()) {
+  for (const [row, letter] of Array.from(from).entries()) {
     const current = [row + 1];
-    for (const [column, other] of [...to].entries()) {
+    for (const [column, other] of Array.from(to).entries()) {
       const substituted = (previous[column] ?? 0) + (letter === other ? 0 : 1);
       current.push(Math.min(substituted, (previous[column + 1] ?? 0) + 1, (current[column] ?? 0) + 1));
     }

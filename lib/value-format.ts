@@ -29,10 +29,12 @@ export function valueFormat(schema: Schema | undefined, codec: Codec | undefined
   const { encode, decode } = converter(codec);
   return {
     validate,
-    toText: codec === undefined ? encodeJson : (value) => encodeJson(encode(value)),
+    toText: codec === undefined ? encodeJson : (value) => encodeJson(value === undefined ? value : encode(value)),
     fromText: (key, json) => {
       try {
-        return validate(key, decode(JSON.parse(json) as JsonValue)); // JSON.parse gives nothing else
+        const value = validate(key, decode(JSON.parse(json) as JsonValue)); // JSON.parse gives nothing else
+        if (value === undefined) throw new TypeError('it becomes undefined, which is no value');
+        return value;
       } catch (cause) {
         throw new CorruptDataError(`What is stored under ${JSON.stringify(key)} cannot be read: ${messageOf(cause)}`, { key, cause });
       }
@@ -57,8 +59,9 @@ function converter(codec: Codec | undefined): { encode: (value: unknown) => unkn
   };
 }
 
-function isZodType(codec: object): codec is core.$ZodType {
-  return '_zod' in codec;
+/** Whether `value` is of zod 4, or of its mini edition, whose codecs are worked by functions and not by methods. */
+export function isZodType(value: unknown): value is core.$ZodType {
+  return typeof value === 'object' && value !== null && '_zod' in value;
 }
 
 function validator(schema: Schema | undefined): ValueFormat['validate'] {
@@ -76,8 +79,9 @@ function validator(schema: Schema | undefined): ValueFormat['validate'] {
 
 function run(schema: StandardSchemaV1, key: string, input: unknown): unknown {
   const result = attempt(schema, key, input);
-  if (result instanceof Promise) {
-    throw new ValidationError(`The schema for ${JSON.stringify(key)} answers with a promise; a store needs one that answers at once.`, []);
+  if (isPromiseLike(result)) {
+    result.then(ignore, ignore); // nobody waits for it, and a rejection that nobody hears ends a process of Node
+    throw new ValidationError(`The schema for ${JSON.stringify(key)} answers with a promise (one of zod also when it throws); a store needs one that answers at once.`, []);
   }
   if (result.issues === undefined) return result.value;
   const issues = result.issues.map((issue) => ({ message: issue.message, path: pathOf(issue) }));
@@ -91,6 +95,14 @@ function attempt(schema: StandardSchemaV1, key: string, input: unknown): ReturnT
   } catch (cause) {
     throw new ValidationError(`The schema for ${JSON.stringify(key)} threw: ${messageOf(cause)}`, [], { cause });
   }
+}
+
+function isPromiseLike<T>(result: T | PromiseLike<T>): result is PromiseLike<T> {
+  return typeof result === 'object' && result !== null && 'then' in result;
+}
+
+function ignore(): void {
+  // What it says is of no use.
 }
 
 function pathOf(issue: StandardSchemaV1.Issue): string {

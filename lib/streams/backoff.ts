@@ -37,6 +37,6 @@ export function backoff<T>(config: BackoffConfig): MonoTypeOperatorFunction<T> {
 /** The wait after the `attempt`-th failure, in whole milliseconds. */
 export function jitteredDelay(attempt: number, { delayMs, maxDelayMs, random }: Pick<BackoffConfig, 'delayMs' | 'maxDelayMs' | 'random'>): number {
   // Beyond 2^53 the bound is no exact number, but it was capped long before.
-  const bound = Math.min(maxDelayMs, delayMs * 2 ** Math.min(attempt - 1, 52));
+  const bound = Math.floor(Math.min(maxDelayMs, delayMs * 2 ** Math.min(attempt - 1, 52)));
   return Math.floor(random() * (bound + 1));
 }

@@ -10,23 +10,20 @@ export function follow<T>(current: () => T, following$: Observable<T>, hold: (st
     hold(() => {
       let last = current();
       let isStarted = false;
-      let isOver = false;
-      subscriber.add(
-        following$.subscribe({
-          next: (value) => {
-            if (Object.is(value, last)) return;
-            last = value;
-            if (isStarted) subscriber.next(value);
-          },
-          complete: () => {
-            isOver = true;
-            if (isStarted) subscriber.complete();
-          },
-        }),
-      );
+      const following = following$.subscribe({
+        next: (value) => {
+          if (Object.is(value, last)) return;
+          last = value;
+          if (isStarted) subscriber.next(value);
+        },
+        complete: () => {
+          if (isStarted) subscriber.complete();
+        },
+      });
+      subscriber.add(following);
       isStarted = true;
       subscriber.next(last);
-      if (isOver) subscriber.complete();
+      if (following.closed) subscriber.complete();
     });
   });
 }

@@ -6,12 +6,16 @@ import { asyncScheduler, Observable, timer, type SchedulerLike } from 'rxjs';
 export function quietTimer(ms: number, scheduler: SchedulerLike): Observable<0> {
   if (scheduler !== asyncScheduler) return timer(ms, scheduler);
   return new Observable((subscriber) => {
-    const timeout: unknown = setTimeout(() => {
+    const timeout = setTimeout(() => {
       subscriber.next(0);
       subscriber.complete();
     }, ms);
-    // RxJS timers hold a Node process; a browser's timer is a number.
-    if (typeof timeout === 'object' && timeout !== null && 'unref' in timeout && typeof timeout.unref === 'function') timeout.unref();
-    return () => clearTimeout(timeout as ReturnType<typeof setTimeout>);
+    letGo(timeout);
+    return () => clearTimeout(timeout);
   });
+}
+
+/** A timer of Node holds the process; one of a browser is a number. */
+function letGo(timeout: { readonly unref: () => unknown } | number): void {
+  if (typeof timeout !== 'number') timeout.unref();
 }

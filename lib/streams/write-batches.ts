@@ -2,6 +2,7 @@ import {
   catchError,
   concat,
   concatMap,
+  connect,
   defer,
   EMPTY,
   endWith,
@@ -11,11 +12,11 @@ import {
   map,
   merge,
   of,
-  share,
   Subject,
   switchMap,
   take,
   takeUntil,
+  tap,
   throwIfEmpty,
   type Observable,
   type ObservableInput,
@@ -44,7 +45,7 @@ export interface WriteConfig<B, R> {
   readonly scheduler: SchedulerLike;
   /** Lies between consecutive batches, so that awaiting saves in a loop never starves the event loop. */
   readonly pause$: Observable<unknown>;
-  /** What to do when no batch is under way, after everything asked for before. */
+  /** What to do when no batch is under way, after everything asked for before. The doing must not error. */
   readonly between$: Observable<BetweenBatches>;
 }
 
@@ -76,61 +77,58 @@ const PROBE = Symbol('probe');
 export function writeBatches<B, R>(config: WriteConfig<B, R>): OperatorFunction<unknown, WriteEvent<B, R>> {
   const { takeBatch, write, scheduler, pause$, probeMs, between$ } = config;
 
-  return (closings$) =>
-    defer(() => {
-      let head: B | undefined;
-      let asked = false;
-      const spent$ = new Subject<boolean>();
+  return connect((closings$) => {
+    let head: B | undefined;
+    let asked = false;
+    const spent$ = new Subject<boolean>();
 
-      /** The batch at the head; if that one had been left over, then also what has gathered behind it. */
-      const drain = (maxAttempts: number): Observable<WriteEvent<B, R>> =>
-        defer(() => {
-          const isLeftOver = head !== undefined;
-          head ??= takeBatch();
-          if (head === undefined) return EMPTY;
-          const batch = head;
-          const attempts$ = attempt(batch, write, { ...config, maxAttempts }).pipe(
-            map((event) => {
-              if (event.type === 'saved') head = undefined;
-              if (event.type === 'saved' || (event.type === 'failed' && !event.willRetry)) spent$.next(event.type === 'failed');
-              return event;
-            }),
-          );
-          const rest$ = defer(() => (isLeftOver && head === undefined ? drain(config.maxAttempts) : EMPTY));
-          return concat(attempts$, pause$.pipe(take(1), ignoreElements()), rest$);
+    /** The batch at the head; if that one had been left over, then also what has gathered behind it. */
+    const drain = (maxAttempts: number): Observable<WriteEvent<B, R>> =>
+      defer(() => {
+        const isLeftOver = head !== undefined;
+        head ??= takeBatch();
+        if (head === undefined) return EMPTY;
+        spent$.next(false);
+        const attempts$ = attempt(head, write, { ...config, maxAttempts }).pipe(
+          tap((event) => {
+            if (event.type === 'saved') head = undefined;
+            if (event.type === 'failed' && !event.willRetry) spent$.next(true);
+          }),
+        );
+        const rest$ = defer(() => (isLeftOver && head === undefined ? drain(config.maxAttempts) : EMPTY));
+        return concat(attempts$, pause$.pipe(take(1), ignoreElements()), rest$);
+      });
+
+    const ended$ = closings$.pipe(ignoreElements(), endWith(undefined));
+    const probe$ = spent$.pipe(
+      switchMap((areSpent) => (areSpent ? quietTimer(probeMs, scheduler) : EMPTY)),
+      takeUntil(ended$),
+      map(() => PROBE),
+    );
+    // What is asked for while one drain already waits in the queue is part of that one.
+    const demand$ = closings$.pipe(
+      filter(() => !asked),
+      map(() => {
+        asked = true;
+        return undefined;
+      }),
+    );
+
+    // The probe is subscribed to first, so that it sees the end before the source's last batch is written.
+    return merge(probe$, between$.pipe(takeUntil(ended$)), demand$).pipe(
+      concatMap((turn) => {
+        if (turn === PROBE) return defer(() => (head === undefined ? EMPTY : drain(1)));
+        if (typeof turn === 'function') {
+          const settleHead$ = defer(() => (head === undefined ? EMPTY : drain(config.maxAttempts)));
+          return concat(settleHead$, defer(() => turn(head === undefined)).pipe(ignoreElements()));
+        }
+        return defer(() => {
+          asked = false;
+          return drain(config.maxAttempts);
         });
-
-      const closing$ = closings$.pipe(share());
-      const ended$ = closing$.pipe(ignoreElements(), endWith(undefined));
-      const probe$ = spent$.pipe(
-        switchMap((failed) => (failed ? quietTimer(probeMs, scheduler) : EMPTY)),
-        takeUntil(ended$),
-        map(() => PROBE),
-      );
-      // What is asked for while one drain already waits in the queue is part of that one.
-      const demand$ = closing$.pipe(
-        filter(() => !asked),
-        map(() => {
-          asked = true;
-          return undefined;
-        }),
-      );
-
-      // The probe is subscribed to first, so that it sees the end before the source's last batch is written.
-      return merge(probe$, between$.pipe(takeUntil(ended$)), demand$).pipe(
-        concatMap((turn) => {
-          if (turn === PROBE) return defer(() => (head === undefined ? EMPTY : drain(1)));
-          if (typeof turn === 'function') {
-            const settleHead$ = defer(() => (head === undefined ? EMPTY : drain(config.maxAttempts)));
-            return concat(settleHead$, defer(() => turn(head === undefined)).pipe(ignoreElements()));
-          }
-          return defer(() => {
-            asked = false;
-            return drain(config.maxAttempts);
-          });
-        }),
-      );
-    });
+      }),
+    );
+  });
 }
 
 /** One series of attempts to write one batch, ending in `saved` or in a failure that no retry follows. */

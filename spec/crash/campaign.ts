@@ -17,13 +17,16 @@ interface Arguments {
   readonly seed: number;
 }
 
-function argumentsFrom(args: readonly string[]): Arguments {
-  const { values } = parseArgs({ args: [...args], options: { cycles: { type: 'string', default: '1000' }, provider: { type: 'string', default: 'all' }, seed: { type: 'string' } } });
+/** Returns `undefined` for what it does not understand. */
+function argumentsFrom(args: readonly string[]): Arguments | undefined {
+  const options = { cycles: { type: 'string', default: '1000' }, provider: { type: 'string', default: 'all' }, seed: { type: 'string' } } as const;
+  const { values, positionals } = parseArgs({ args: [...args], options, strict: false, allowPositionals: true });
+  const isKnown = positionals.length === 0 && Object.keys(values).every((name) => name in options);
   const cycles = Number(values.cycles);
   const seed = values.seed === undefined ? Date.now() % 1_000_000 : Number(values.seed);
   const providers = providerNames.filter((name) => values.provider === 'all' || values.provider === name);
-  if (!Number.isSafeInteger(cycles) || cycles < 1 || !Number.isSafeInteger(seed) || providers.length === 0) throw new Error(usage);
-  return { cycles, providers, seed };
+  const isUnderstood = isKnown && Number.isSafeInteger(cycles) && cycles > 0 && Number.isSafeInteger(seed) && providers.length > 0;
+  return isUnderstood ? { cycles, providers, seed } : undefined;
 }
 
 function progress({ provider, cycles, acknowledged, elapsedMs }: Report): string {
@@ -44,6 +47,7 @@ function table(reports: readonly Report[]): string {
     ['changes applied', ({ changes }) => changes],
     ['changes acknowledged', ({ acknowledged }) => acknowledged],
     ['found ahead of acknowledged', ({ ahead }) => ahead],
+    ['temporary files left', ({ temporary }) => temporary],
     ['half-written ends told', ({ told }) => told],
     ['entries checked', ({ entries }) => entries],
     ['milliseconds a cycle', ({ elapsedMs, cycles }) => (elapsedMs / cycles).toFixed(0)],
@@ -53,8 +57,7 @@ function table(reports: readonly Report[]): string {
   return cells.map(([name = '', ...values]) => `${name.padEnd(32)}${values.map((value) => value.padStart(12)).join('')}`).join('\n');
 }
 
-async function main(): Promise<void> {
-  const { cycles, providers, seed } = argumentsFrom(process.argv.slice(2));
+async function main({ cycles, providers, seed }: Arguments): Promise<void> {
   const writer = fileURLToPath(new URL('writer.js', import.meta.url));
   const root = await mkdtemp(join(tmpdir(), 'rx-persistify-crash-'));
   console.log(`seed ${seed}, ${cycles} cycles of ${providers.join(' and ')}, in ${root}`);
@@ -76,4 +79,9 @@ async function main(): Promise<void> {
   else await rm(root, { recursive: true, force: true });
 }
 
-await main();
+const given = argumentsFrom(process.argv.slice(2));
+if (given !== undefined) await main(given);
+else {
+  console.error(usage);
+  process.exitCode = 2;
+}

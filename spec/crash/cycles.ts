@@ -1,14 +1,13 @@
-import { existsSync } from 'node:fs';
+import { existsSync, readdirSync } from 'node:fs';
 import { cp, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 
 import { readJournal, type JournalRecord } from './journal.ts';
 import { judge, type Wrong } from './oracle.ts';
+import { Planner } from './planner.ts';
 import { Random } from './random.ts';
 import { copyDirectory, emptyDirectory, inspect, providerAt, type ProviderName } from './storage.ts';
-import { Victim, type Aim, type Death } from './victim.ts';
-import type { Mood } from './workload.ts';
-import type { WriterPlan } from './writer.ts';
+import { Victim, type Death } from './victim.ts';
 
 export interface CampaignOptions {
   readonly provider: ProviderName;
@@ -43,10 +42,11 @@ export interface Report {
   acknowledged: number;
   /** Cycles in which storage was ahead of what was acknowledged, rightly. */
   ahead: number;
+  /** Cycles in which a temporary file was left, such as that of a fold. */
+  temporary: number;
   /** Cycles in which opening told of something that it passed over, such as half a record. */
   told: number;
   entries: number;
-  largestBytes: number;
   elapsedMs: number;
   violation: Violation | undefined;
 }
@@ -63,9 +63,9 @@ export async function runCycles(options: CampaignOptions): Promise<Report> {
     changes: 0,
     acknowledged: 0,
     ahead: 0,
+    temporary: 0,
     told: 0,
     entries: 0,
-    largestBytes: 0,
     elapsedMs: 0,
     violation: undefined,
   };
@@ -82,15 +82,11 @@ export async function runCycles(options: CampaignOptions): Promise<Report> {
   return report;
 }
 
-const moods: Readonly<Record<Mood, number>> = { steady: 60, bulk: 15, growth: 24, idle: 1 };
-/** `time`: any moment. */
-const targets = { opening: 12, reopening: 6, writing: 45, closing: 17, time: 20 };
-
 class Campaign {
   readonly #options: CampaignOptions;
   readonly #report: Report;
   readonly #random: Random;
-  readonly #durations = { opening: 5, writing: 1, closing: 5 };
+  readonly #planner: Planner;
   readonly #store: string;
   readonly #spare: string;
   #next: Victim;
@@ -103,6 +99,7 @@ class Campaign {
     this.#options = options;
     this.#report = report;
     this.#random = new Random(options.seed);
+    this.#planner = new Planner(this.#random);
     this.#store = join(options.directory, 'store');
     this.#spare = join(options.directory, 'spare');
     this.#untouched = this.#store;
@@ -120,13 +117,14 @@ class Campaign {
     const before = await this.#storageBefore();
     const journalFile = join(this.#options.directory, 'journal');
     await rm(journalFile, { force: true });
-    const { plan, aim } = this.#plan(cycle, journalFile);
+    const { plan, aim } = this.#planner.plan({ provider: this.#options.provider, directory: this.#store, journal: journalFile, cycle });
 
     this.#untouched = this.#store;
     const victim = this.#next;
     this.#next = new Victim(this.#options.writer);
-    const death = await victim.liveAndDie(plan, aim, this.#clock());
+    const death = await victim.liveAndDie(plan, aim, this.#planner.clock());
     const journal = readIfThere(journalFile);
+    if (existsSync(this.#store) && readdirSync(this.#store).some((name) => name.endsWith('.tmp'))) report.temporary++;
     report.kills[momentOf(journal)]++;
     const violation = this.#writerFailure(death) ?? (await this.#examine(before, journal));
     if (violation !== undefined) report.violation = { ...violation, cycle, kept: await this.#keep(cycle, journalFile) };
@@ -137,57 +135,6 @@ class Campaign {
     this.#report.fresh++;
     await emptyDirectory(this.#store);
     return new Map();
-  }
-
-  #plan(cycle: number, journal: string): { plan: WriterPlan; aim: Aim } {
-    const random = this.#random;
-    const mood = random.weighted(moods);
-    const target = mood === 'idle' ? 'time' : random.weighted(targets);
-    const isShort = target === 'closing' || target === 'reopening';
-    const plan: WriterPlan = {
-      provider: this.#options.provider,
-      directory: this.#store,
-      journal,
-      cycle,
-      seed: random.whole(0, 2 ** 31),
-      mood,
-      life: mood === 'idle' ? 40 : isShort ? random.magnitude(4, mood === 'bulk' ? 40 : 150) : random.magnitude(50, 5_000),
-      thread: random.chance(0.5) ? 'in a worker' : 'on the main thread',
-      isHeard: random.chance(0.5),
-    };
-    return { plan, aim: this.#aim(mood === 'idle' ? 'idling' : target) };
-  }
-
-  #aim(target: keyof typeof targets | 'idling'): Aim {
-    const random = this.#random;
-    const { opening, writing, closing } = this.#durations;
-    switch (target) {
-      case 'opening':
-        return { signal: 'o', times: 1, afterMs: random.next() * opening * 1.2 };
-      case 'reopening':
-        return { signal: 'o', times: 2, afterMs: random.next() * opening * 1.2 };
-      case 'writing':
-        return { signal: 'w', times: random.magnitude(1, 60), afterMs: random.next() * writing * 1.3 };
-      case 'closing':
-        return { signal: 'c', times: 1, afterMs: random.next() * closing * 1.3 };
-      case 'idling':
-        return { signal: 'i', times: 1, afterMs: 900 + random.next() * 200 };
-      case 'time':
-        return { signal: 'O', times: 1, afterMs: random.next() * 80 };
-    }
-  }
-
-  /** Learns how long opening, writing and closing take, so that kills fall into them. */
-  #clock(): (signal: string, at: number) => void {
-    const begun: Record<string, number> = {};
-    const phases = { O: ['o', 'opening'], W: ['w', 'writing'], C: ['c', 'closing'] } as const;
-    return (signal, at) => {
-      begun[signal] = at;
-      if (signal !== 'O' && signal !== 'W' && signal !== 'C') return;
-      const [start, phase] = phases[signal];
-      const duration = at - (begun[start] ?? at);
-      this.#durations[phase] += (duration - this.#durations[phase]) * 0.1;
-    };
   }
 
   #writerFailure({ signal, exitCode, stderr }: Death): Omit<Violation, 'cycle' | 'kept'> | undefined {
@@ -229,7 +176,7 @@ function readIfThere(file: string): JournalRecord[] {
 
 /** What the writer was doing at the end of its journal. */
 export function momentOf(journal: readonly JournalRecord[]): Moment {
-  const last = journal.findLast(({ type }) => type === 'opening' || type === 'opened' || type === 'closing' || type === 'closed');
+  const last = journal.findLast((record) => record.type === 'opening' || record.type === 'opened' || record.type === 'closing' || record.type === 'closed');
   if (last === undefined) return 'starting';
   if (last.type !== 'opened') return last.type;
   const sinceOpened = journal.slice(journal.lastIndexOf(last));

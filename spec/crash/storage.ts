@@ -32,6 +32,9 @@ export interface Inspection {
   readonly problem: string | undefined;
 }
 
+/** What json-file tells of a batch that a kill cut short: no damage, but what is to be expected now and then. */
+const cutShort = 'ends within a batch that was being written';
+
 /** Opens what is stored, and reads all of it. */
 export async function inspect(provider: Provider): Promise<Inspection> {
   const found = new Map<string, string>();
@@ -48,7 +51,7 @@ export async function inspect(provider: Provider): Promise<Inspection> {
     return { found, told: [], problem: `cannot be read: ${String(error)}` };
   }
   const told = failures.map(({ error }) => `${error.name}: ${error.message}`);
-  const isDamaged = failures.some(({ error, fatal }) => fatal || error instanceof CorruptDataError);
+  const isDamaged = failures.some(({ error, fatal }) => fatal || (error instanceof CorruptDataError && !error.message.includes(cutShort)));
   return { found, told, problem: isDamaged ? told.join('\n') : undefined };
 }
 

@@ -7,8 +7,11 @@ import { Random } from './random.ts';
 import { newStamp, stampedValue } from './stamped-value.ts';
 import type { Survivor } from './storage.ts';
 
-/** `bulk` has long values, so that logs are folded; `growth` has many keys; `idle` writes a little and then waits. */
-export type Mood = 'steady' | 'bulk' | 'growth' | 'idle';
+/**
+ * `bulk` has long values, so that logs are folded; `heavy` has batches so long that a kill cuts one in its middle; `growth`
+ * has many keys; `idle` writes a little and then waits.
+ */
+export type Mood = 'steady' | 'bulk' | 'heavy' | 'growth' | 'idle';
 
 export interface WorkloadPlan {
   readonly cycle: number;
@@ -34,14 +37,16 @@ interface Habits {
   readonly batch: BatchOptions | undefined;
   /** How many write and wait at the same time. */
   readonly actors: number;
-  readonly longestText: number;
+  /** The least and the greatest length of a value's text. */
+  readonly lengths: readonly [number, number];
 }
 
 const habits: Readonly<Record<Mood, Habits>> = {
-  steady: { keys: 60, batch: { size: 8, intervalMs: 2 }, actors: 4, longestText: 200 },
-  bulk: { keys: 24, batch: { size: 20, intervalMs: 5 }, actors: 3, longestText: 150_000 },
-  growth: { keys: 2_000, batch: { size: 100, intervalMs: 3 }, actors: 4, longestText: 60 },
-  idle: { keys: 60, batch: undefined, actors: 2, longestText: 200 },
+  steady: { keys: 60, batch: { size: 8, intervalMs: 2 }, actors: 4, lengths: [1, 200] },
+  bulk: { keys: 24, batch: { size: 20, intervalMs: 5 }, actors: 3, lengths: [1, 300_000] },
+  heavy: { keys: 12, batch: { size: 4, intervalMs: 5 }, actors: 2, lengths: [200_000, 700_000] },
+  growth: { keys: 2_000, batch: { size: 100, intervalMs: 3 }, actors: 4, lengths: [1, 60] },
+  idle: { keys: 60, batch: undefined, actors: 2, lengths: [1, 200] },
 };
 
 /** Longer than json-file waits before it folds. */
@@ -265,7 +270,7 @@ export class Workload {
   }
 
   #newSet(key: string): Extract<Step, { type: 'set' }> {
-    const length = this.#random.magnitude(1, habits[this.#plan.mood].longestText);
+    const length = this.#random.magnitude(...habits[this.#plan.mood].lengths);
     return { type: 'set', key, stamp: newStamp(this.#plan.cycle, ++this.#writes, length) };
   }
 

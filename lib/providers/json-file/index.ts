@@ -1,1 +1,2 @@
-export {};
+export { jsonFile } from './provider.ts';
+export type { JsonFileOptions } from './options.ts';

@@ -1,0 +1,92 @@
+const smallBytes = 1 << 20;
+const mostLogs = 32;
+const idleMs = 1_000;
+const firstPauseMs = 1_000;
+const longestPauseMs = 60_000;
+
+/** What a fold is decided by. */
+export interface FoldState {
+  readonly logBytes: number;
+  readonly logCount: number;
+  readonly jsonBytes: number;
+  readonly isBlocked: boolean;
+}
+
+/**
+ * When to fold: as soon as the logs exceed 1 MiB and half the `.json` file, so that all folds together write a small multiple of
+ * what was written anyway; and a small file after a second without a commit, so that people see it up to date.
+ * Its timers do not keep the process alive.
+ */
+export class FoldSchedule {
+  readonly #state: () => FoldState;
+  readonly #fold: () => Promise<void>;
+  readonly #failed: (error: unknown) => void;
+  #idle: NodeJS.Timeout | undefined;
+  #retry: NodeJS.Timeout | undefined;
+  #running: Promise<void> | undefined;
+  #pauseMs = 0;
+  #notBefore = 0;
+  #isAgain = false;
+  #isStopped = false;
+
+  /** @param failed is told of the first failure of several in a row. */
+  constructor(state: () => FoldState, fold: () => Promise<void>, failed: (error: unknown) => void) {
+    this.#state = state;
+    this.#fold = fold;
+    this.#failed = failed;
+  }
+
+  /** To be called after each commit. */
+  committed(): void {
+    const { logBytes, logCount, jsonBytes } = this.#state();
+    if (logBytes > Math.max(smallBytes, jsonBytes / 2) || logCount > mostLogs) this.#due();
+    else if (jsonBytes < smallBytes) this.#whenIdle();
+  }
+
+  /** Folds now, or right after the fold that is under way. */
+  soon(): void {
+    this.#isAgain = this.#running !== undefined;
+    this.#run();
+  }
+
+  /** No fold begins any more. @returns when the one under way is done. */
+  async stop(): Promise<void> {
+    this.#isStopped = true;
+    clearTimeout(this.#idle);
+    clearTimeout(this.#retry);
+    await this.#running;
+  }
+
+  #due(): void {
+    if (performance.now() >= this.#notBefore) this.#run();
+  }
+
+  #whenIdle(): void {
+    if (this.#isStopped) return;
+    if (this.#idle === undefined) this.#idle = setTimeout(() => this.#due(), idleMs).unref();
+    else this.#idle.refresh();
+  }
+
+  #run(): void {
+    if (this.#running !== undefined || this.#isStopped || this.#state().isBlocked) return;
+    this.#running = this.#fold().then(
+      () => {
+        this.#pauseMs = 0;
+      },
+      (error: unknown) => this.#postpone(error),
+    ).then(() => {
+      this.#running = undefined;
+      if (!this.#isAgain) return;
+      this.#isAgain = false;
+      this.#run();
+    });
+  }
+
+  /** The data is safe in the logs, and a full disk does not get better by being asked all the time. */
+  #postpone(error: unknown): void {
+    if (this.#pauseMs === 0) this.#failed(error);
+    this.#pauseMs = Math.min(this.#pauseMs * 2 || firstPauseMs, longestPauseMs);
+    this.#notBefore = performance.now() + this.#pauseMs;
+    if (!this.#isStopped) this.#retry = setTimeout(() => this.#run(), this.#pauseMs).unref();
+  }
+}

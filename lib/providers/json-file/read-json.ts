@@ -1,0 +1,90 @@
+import { ProviderError } from '../../errors.ts';
+import { wholeLines } from './blocks.ts';
+import { checksum } from './checksum.ts';
+import type { JsonFile } from './json-file.ts';
+import { keyAt, keyText, type RawKey, rawKeyAt, rawKeyOf } from './keys.ts';
+import { compacted, MemberScanner } from './member-scanner.ts';
+import { afterByteOrderMark } from './scan-object.ts';
+import type { Slices } from './slices.ts';
+
+const lineBytes = 1 << 18;
+
+/**
+ * The entries of a `.json` file in our own layout, whatever its own is: buffers of whole lines `"key":text,`, each key once and
+ * in its one form. Text is copied, not parsed; from another layout white space is taken out.
+ * @throws ProviderError if the file is no longer the one that was checked, as while an editor writes into it.
+ */
+export function entryLines(json: JsonFile, slices: Slices): AsyncGenerator<Buffer, void> {
+  return json.layout === 'lines' ? linesOf(json, slices) : membersOf(json, slices);
+}
+
+async function* linesOf(json: JsonFile, slices: Slices): AsyncGenerator<Buffer, void> {
+  let crc = 0;
+  let first = true;
+  for await (const lines of wholeLines(json.handle.file, 0, json.entriesEnd, bytes => { crc = checksum(bytes, crc); })) {
+    yield first ? lines.subarray(2) : lines;
+    first = false;
+    if (slices.due) await slices.rest();
+  }
+  if (crc !== json.entriesCrc) throw changedMeanwhile();
+}
+
+async function* membersOf(json: JsonFile, slices: Slices): AsyncGenerator<Buffer, void> {
+  const file = json.handle.file;
+  const scanner = new MemberScanner(file, await afterByteOrderMark(file), json.identity.size);
+  let lines: Buffer[] = [];
+  let length = 0;
+  for await (const member of membersIn(scanner)) {
+    const key = keyAt(member.key, 0, member.key.length);
+    const last = key === '' ? undefined : (json.duplicates.get(rawKeyOf(key)) ?? member.offset);
+    if (last === member.offset) {
+      // Of our own making, a value that stands on one line was written so, with whatever white space it has.
+      const text = json.genuine && !member.text.includes(0x0a) ? member.text : compacted(member.text);
+      const line = Buffer.concat([Buffer.from(`${keyText(key)}:`), text, Buffer.from(',\n')]);
+      lines.push(line);
+      length += line.length;
+    }
+    if (length >= lineBytes) {
+      yield Buffer.concat(lines);
+      [lines, length] = [[], 0];
+    }
+    if (slices.due) await slices.rest();
+  }
+  await checkUnchanged(json, slices);
+  yield Buffer.concat(lines);
+}
+
+async function* membersIn(scanner: MemberScanner) {
+  try {
+    if ((await scanner.enter()) !== true) return;
+    for (let member = await scanner.next(); member !== undefined; member = await scanner.next()) yield member;
+  } catch (error) {
+    throw changedMeanwhile(error);
+  }
+}
+
+async function checkUnchanged(json: JsonFile, slices: Slices): Promise<void> {
+  let crc = 0;
+  const all = wholeLines(json.handle.file, 0, json.entriesEnd, bytes => { crc = checksum(bytes, crc); });
+  for await (const lines of all) if (lines.length >= 0 && slices.due) await slices.rest();
+  if (crc !== json.entriesCrc) throw changedMeanwhile();
+}
+
+function changedMeanwhile(cause?: unknown): ProviderError {
+  return new ProviderError('json-file: the .json file was changed while it was read', { kind: 'retry', ...(cause !== undefined && { cause }) });
+}
+
+/** The deadlines of the entries in a `.json` file. */
+export async function readDeadlines(json: JsonFile, slices: Slices): Promise<Map<RawKey, number>> {
+  const deadlines = new Map<RawKey, number>();
+  if (json.deadlinesAt === undefined) return deadlines;
+  const scanner = new MemberScanner(json.handle.file, json.deadlinesAt, json.identity.size);
+  for await (const { key, text } of membersIn(scanner)) {
+    const expiresAt = Number(text.toString('latin1'));
+    // In our own file every key has its one form already; an editor may have written another.
+    const raw = json.genuine ? rawKeyAt(key, 0, key.length) : rawKeyOf(keyAt(key, 0, key.length));
+    if (Number.isFinite(expiresAt)) deadlines.set(raw, expiresAt);
+    if (slices.due) await slices.rest();
+  }
+  return deadlines;
+}

@@ -1,0 +1,206 @@
+import { Observable, Subject } from 'rxjs';
+
+import { CorruptDataError, ProviderError } from '../../errors.ts';
+import type { Batch, BatchResult } from '../../mutation.ts';
+import type { Capabilities, Cursor, Feed, OpenContext, Page, ProviderSession, WriteContext } from '../provider.ts';
+import type { Disk, Intake } from './disk.ts';
+import { failureOf } from './failure.ts';
+import type { StoreFiles } from './file-names.ts';
+import { FoldSchedule } from './fold-schedule.ts';
+import { HandEdits } from './hand-edits.ts';
+import { keysOf, pagesOf } from './load.ts';
+import { recordOf } from './record.ts';
+import { Slices } from './slices.ts';
+import { letGo } from './snapshot.ts';
+
+/** A file that does not parse is looked at again after this time, before it is told to be broken: its writer may not be done. */
+const patienceMs = 400;
+
+/** One open dictionary in a JSON file. */
+export class JsonFileSession implements ProviderSession {
+  readonly capabilities: Capabilities = { shared: false, durability: 'power' };
+  readonly #files: StoreFiles;
+  readonly #disk: Disk;
+  readonly #report: OpenContext['report'];
+  readonly #schedule: FoldSchedule;
+  readonly #handEdits: HandEdits;
+  readonly #resets = new Subject<Feed>();
+  #lastReset = 0;
+  /** Since when the `.json` file does not parse. */
+  #brokenSince: number | undefined;
+  #closing: Promise<void> | undefined;
+
+  constructor(files: StoreFiles, disk: Disk, report: OpenContext['report']) {
+    this.#files = files;
+    this.#disk = disk;
+    this.#report = report;
+    this.#schedule = new FoldSchedule(
+      () => ({ logBytes: disk.journal.bytes, logCount: disk.journal.count, jsonBytes: disk.jsonBytes, isBlocked: disk.isBlocked }),
+      () => this.#fold(),
+      error => report(failureOf(error, `fold the logs into ${files.json}`)),
+    );
+    this.#handEdits = new HandEdits(files, stamp => disk.knows(stamp), () => this.#takeInEdit());
+    // What a killed process left in logs is folded like what is written now.
+    if (disk.journal.count > 0) this.#schedule.committed();
+  }
+
+  async *load(): AsyncGenerator<Page, void> {
+    const disk = this.#disk;
+    const { snapshot, ledger } = await disk.turns.run(async () => ({ snapshot: await disk.snapshot(), ledger: disk.ledger }));
+    try {
+      // A key that is written meanwhile is told as it was, and with no later version than that.
+      yield* pagesOf(snapshot, key => Math.min(ledger.versionOf(key), snapshot.seq));
+    } catch (error) {
+      throw failureOf(error, `read ${this.#files.json}`);
+    } finally {
+      await letGo(snapshot);
+    }
+  }
+
+  write(batch: Batch, { signal }: WriteContext): Promise<BatchResult> {
+    let isUnderWay = false;
+    const writing = this.#disk.turns.run(async () => {
+      if (signal.aborted) throw aborted(signal, false);
+      isUnderWay = true;
+      try {
+        return await this.#write(batch);
+      } catch (error) {
+        throw failureOf(error, 'write');
+      }
+    });
+    // What hangs in the kernel cannot be stopped; it keeps its turn, and a retry of the batch waits for it and hears how it ended.
+    return untilAborted(writing, signal, () => isUnderWay);
+  }
+
+  async #write(batch: Batch): Promise<BatchResult> {
+    const { journal, ledger } = this.#disk;
+    const answered = journal.settled;
+    if (answered?.writer === batch.writer && batch.number <= answered.number) return answered.result;
+    if (ledger.asksForMore(batch)) await this.#completeLedger();
+    const { stored, leftOut } = ledger.decide(batch, Date.now());
+    const version = journal.seq + (stored.length > 0 ? 1 : 0);
+    const settled = { writer: batch.writer, number: batch.number, result: { version, leftOut } };
+    if (stored.length === 0) {
+      journal.settle(settled);
+      return settled.result;
+    }
+    await journal.append(await recordOf(version, batch, stored, leftOut), settled);
+    const slices = new Slices();
+    for (const [index, mutation] of stored.entries()) {
+      ledger.apply(mutation, version);
+      if (index % 512 === 511 && slices.due) await slices.rest();
+    }
+    this.#schedule.committed();
+    return settled.result;
+  }
+
+  /** Reads which keys there are. It takes a while in a large store, once, and only if conditional writes are used. */
+  async #completeLedger(): Promise<void> {
+    const { ledger } = this.#disk;
+    const snapshot = await this.#disk.snapshot();
+    try {
+      for await (const keys of keysOf(snapshot)) ledger.addLoaded(keys);
+    } finally {
+      await letGo(snapshot);
+    }
+    ledger.complete();
+  }
+
+  /** Tells only of edits by hand: nobody else may write, and the core knows its own commits. */
+  watch(since: Cursor): Observable<Feed> {
+    return new Observable<Feed>(subscriber => {
+      if (since.version < this.#lastReset) subscriber.next({ type: 'reset' });
+      return this.#resets.subscribe(subscriber);
+    });
+  }
+
+  async #fold(): Promise<void> {
+    try {
+      await this.#disk.fold();
+    } finally {
+      this.#handEdits.look();
+    }
+  }
+
+  async #takeInEdit(): Promise<void> {
+    try {
+      await this.#tookIn(await this.#disk.takeIn());
+    } catch (error) {
+      // Such as no permission, for now: the file is looked at again, and only what lasts is told.
+      await this.#tellBroken(failureOf(error, `read ${this.#files.json}, which was changed`));
+    }
+  }
+
+  async #tookIn(intake: Intake): Promise<void> {
+    if (intake.outcome === 'refused') {
+      await this.#tellBroken(intake.error);
+      return;
+    }
+    this.#brokenSince = undefined;
+    switch (intake.outcome) {
+      case 'adopted':
+        this.#lastReset = this.#disk.journal.seq;
+        this.#resets.next({ type: 'reset' });
+        this.#schedule.soon();
+        break;
+      case 'removed':
+        this.#writeAgain();
+        break;
+      case 'same':
+      case 'again':
+    }
+  }
+
+  async #tellBroken(error: ReturnType<typeof failureOf>): Promise<void> {
+    this.#brokenSince ??= performance.now();
+    if (performance.now() - this.#brokenSince < patienceMs) return;
+    this.#brokenSince = undefined;
+    await this.#disk.refuse(error);
+  }
+
+  #writeAgain(): void {
+    const location = this.#files.json;
+    this.#report(new CorruptDataError(`${location} was removed while it was open; it is written again. To remove every entry, write {} into it`, { location }));
+    this.#schedule.soon();
+  }
+
+  close(): Promise<void> {
+    return (this.#closing ??= this.#close());
+  }
+
+  async #close(): Promise<void> {
+    const disk = this.#disk;
+    await this.#handEdits.close();
+    await this.#schedule.stop();
+    try {
+      await this.#lastFold();
+    } finally {
+      await disk.turns.run(() => disk.close());
+      this.#resets.complete();
+    }
+  }
+
+  /** What was acknowledged is in the logs and safe; that they could not be folded is told, and left to the next open. */
+  async #lastFold(): Promise<void> {
+    const disk = this.#disk;
+    try {
+      const intake = disk.needsFold && (await disk.isEdited()) ? await disk.takeIn() : undefined;
+      if (intake?.outcome === 'refused') await disk.refuse(intake.error);
+      else if (disk.needsFold && !disk.isBlocked) await disk.fold();
+    } catch (error) {
+      this.#report(failureOf(error, `fold the logs into ${this.#files.json}`));
+    }
+  }
+}
+
+function aborted(signal: AbortSignal, outcomeUnknown: boolean): ProviderError {
+  return new ProviderError('json-file: the write was aborted', { kind: 'retry', outcomeUnknown, cause: signal.reason });
+}
+
+function untilAborted<T>(work: Promise<T>, signal: AbortSignal, isUnderWay: () => boolean): Promise<T> {
+  return new Promise((resolve, reject) => {
+    const abort = (): void => reject(aborted(signal, isUnderWay()));
+    signal.addEventListener('abort', abort, { once: true });
+    work.then(resolve, reject).finally(() => signal.removeEventListener('abort', abort)).catch(() => undefined);
+  });
+}

@@ -1,0 +1,84 @@
+import type { JsonFile } from './json-file.ts';
+import { closingQuote, type RawKey, rawKeyAt } from './keys.ts';
+import { laterDeadline, LogIndex } from './log-index.ts';
+import { entryLines, readDeadlines } from './read-json.ts';
+import { type LogFile, readLog } from './read-log.ts';
+import { Slices } from './slices.ts';
+
+/** The dictionary at one version, in files that stay readable until they are let go, whatever becomes of their names. */
+export interface Snapshot {
+  readonly json: JsonFile | undefined;
+  readonly logs: readonly LogFile[];
+  readonly seq: number;
+}
+
+export async function letGo(snapshot: Snapshot): Promise<void> {
+  await snapshot.json?.handle.letGo();
+  for (const log of snapshot.logs) await log.file.close();
+}
+
+/** One entry as it lies in a buffer. */
+export interface RawEntry {
+  readonly key: RawKey;
+  readonly text: Buffer;
+  readonly expiresAt: number | undefined;
+}
+
+/** Either an entry, or a stretch of whole lines from the `.json` file, none of which a log changes and none of which has a deadline. */
+export type Stretch = RawEntry | Buffer;
+
+/**
+ * Every entry of the snapshot, in the order of a Map: what the logs change stays in its place, what they add comes last.
+ * @param stretches whether unchanged lines may come as they are, which spares to look at each.
+ */
+export async function* rawEntries(snapshot: Snapshot, slices = new Slices()): AsyncGenerator<readonly Stretch[], void> {
+  const index = new LogIndex();
+  for (const log of snapshot.logs) await readLog(log, index, slices);
+  if (snapshot.json !== undefined && !index.cleared) {
+    const deadlines = await readDeadlines(snapshot.json, slices);
+    for await (const lines of entryLines(snapshot.json, slices)) yield* mergedLines(lines, index, deadlines, slices);
+  }
+  let rest: RawEntry[] = [];
+  for (const [key, change] of index.changes) {
+    if (change.type === 'set') rest.push({ key, text: change.text, expiresAt: change.expiresAt });
+    if (rest.length < entriesAtOnce) continue;
+    yield rest;
+    rest = [];
+    if (slices.due) await slices.rest();
+  }
+  yield rest;
+}
+
+const entriesAtOnce = 256;
+
+async function* mergedLines(lines: Buffer, index: LogIndex, deadlines: ReadonlyMap<RawKey, number>, slices: Slices): AsyncGenerator<readonly Stretch[], void> {
+  let found: Stretch[] = [];
+  let unchangedFrom = 0;
+  for (let at = 0, count = 1; at < lines.length; count += 1) {
+    const keyEnd = closingQuote(lines, at + 1);
+    const end = lines.indexOf(0x0a, keyEnd) + 1;
+    const key = rawKeyAt(lines, at + 1, keyEnd);
+    const change = index.get(key);
+    const deadline = deadlines.get(key);
+    if (change !== undefined || deadline !== undefined) {
+      if (unchangedFrom < at) found.push(lines.subarray(unchangedFrom, at));
+      unchangedFrom = end;
+      if (change?.type === 'set' && !change.moved) {
+        found.push({ key, text: change.text, expiresAt: change.expiresAt });
+        index.taken(key);
+      } else if (change === undefined || change.type === 'touch') {
+        const expiresAt = change === undefined ? deadline : laterDeadline(deadline, change.expiresAt);
+        found.push({ key, text: lines.subarray(keyEnd + 2, end - 2), expiresAt });
+      }
+    }
+    at = end;
+    if (count % entriesAtOnce !== 0) continue;
+    if (unchangedFrom < at) found.push(lines.subarray(unchangedFrom, at));
+    unchangedFrom = at;
+    yield found;
+    found = [];
+    if (slices.due) await slices.rest();
+  }
+  if (unchangedFrom < lines.length) found.push(lines.subarray(unchangedFrom));
+  yield found;
+}

@@ -1,0 +1,58 @@
+import fs from 'node:fs';
+import { open } from 'node:fs/promises';
+import { syncBuiltinESMExports } from 'node:module';
+import { tmpdir } from 'node:os';
+import { onTestFinished } from 'vitest';
+
+export function systemError(code: string): NodeJS.ErrnoException {
+  return Object.assign(new Error(`${code}: injected`), { code });
+}
+
+export type SyncCall = 'writeSync' | 'fdatasyncSync';
+
+/**
+ * Makes a synchronous call of node:fs fail, once or as often as it is said, as a disk does that cannot be had in a test.
+ * @param before done with the call's arguments before it fails, such as half the write.
+ */
+export function failSync(name: SyncCall, code: string, times = 1, before: (...args: readonly unknown[]) => void = () => undefined): void {
+  let left = times;
+  replaceSync(name, original => (...args) => {
+    if (left <= 0) return original(...args);
+    left -= 1;
+    before(...args);
+    throw systemError(code);
+  });
+}
+
+type Call = (...args: readonly unknown[]) => unknown;
+
+/** Puts another function in the place of one of node:fs, for everyone, until the test is over. */
+export function replaceSync(name: SyncCall, replacement: (original: Call) => Call): void {
+  const original = fs[name] as Call;
+  const put = (call: Call): void => {
+    Object.assign(fs, { [name]: call });
+    syncBuiltinESMExports();
+  };
+  put(replacement(original));
+  onTestFinished(() => put(original));
+}
+
+type HandleCall = 'write' | 'sync' | 'datasync';
+
+/** Makes a method of every FileHandle fail where `when` says so; `heal` ends it. */
+export async function failHandles(name: HandleCall, code: string, when: (call: number) => boolean): Promise<() => void> {
+  const sample = await open(tmpdir(), 'r');
+  const prototype = Object.getPrototypeOf(sample) as Record<HandleCall, (...args: unknown[]) => Promise<unknown>>;
+  await sample.close();
+  const original = prototype[name];
+  let call = 0;
+  prototype[name] = function (this: unknown, ...args: unknown[]) {
+    call += 1;
+    return when(call) ? Promise.reject(systemError(code)) : original.apply(this, args);
+  };
+  const heal = (): void => {
+    prototype[name] = original;
+  };
+  onTestFinished(heal);
+  return heal;
+}

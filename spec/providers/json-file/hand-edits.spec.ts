@@ -1,0 +1,283 @@
+import { appendFile, open, readFile, rename, rm, utimes, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { describe, expect, it, vi } from 'vitest';
+
+import type { Feed } from '../../../lib/providers/provider.ts';
+import { consistentState, filesIn, foldedIn, scratch, stateOf, Store, textOf, textsIn } from './store.ts';
+
+/** A store with these entries, closed and opened again. */
+async function stored(entries: Readonly<Record<string, string>>): Promise<string> {
+  const store = await Store.open(await scratch());
+  await store.write(...Object.entries(entries).map(([key, json]) => ({ type: 'set', key, json }) as const));
+  await store.close();
+  return store.directory;
+}
+
+function edit(directory: string, text: string): Promise<void> {
+  return writeFile(join(directory, 'prefs.json'), text);
+}
+
+/** As most editors save. */
+async function saveOver(directory: string, text: string): Promise<void> {
+  await writeFile(join(directory, 'saved~'), text);
+  await rename(join(directory, 'saved~'), join(directory, 'prefs.json'));
+}
+
+async function watched(directory: string): Promise<{ store: Store; feed: Feed[] }> {
+  const store = await Store.open(directory);
+  const feed: Feed[] = [];
+  let version = 0;
+  for await (const page of store.session.load()) version = page.version;
+  store.session.watch?.({ version }).subscribe(item => feed.push(item));
+  return { store, feed };
+}
+
+const within = { timeout: 3_000, interval: 10 };
+
+describe('a file made by hand', () => {
+  it.each([
+    ['{"a":1,"b":[2]}', { a: '1', b: '[2]' }],
+    ['{}', {}],
+    ['\ufeff{"a":1}', { a: '1' }],
+    ['{\r\n  "a" : { "x" : "é \\" }" },\r\n\t"b":1e3\r\n}\r\n', { a: '{"x":"é \\" }"}', b: '1e3' }],
+    ['{"\\u0061":1,"b\\/c":2}', { a: '1', 'b/c': '2' }],
+    ['{"10":1,"9":2,"__proto__":3}', { 10: '1', 9: '2', ['__proto__']: '3' }],
+    ['{"big":12345678901234567890,"twice":{"a":1,"a":2}}', { big: '12345678901234567890', twice: '{"a":1,"a":2}' }],
+  ])('is taken as it is: %s', async (text, expected) => {
+    const directory = await scratch();
+    await edit(directory, text);
+    const store = await Store.open(directory);
+    expect(new Map((await store.entries()).map(({ key, json }) => [key, json]))).toEqual(new Map(Object.entries(expected)));
+    for (const { version } of await store.entries()) expect(version).toBe(1);
+    await store.close();
+    expect(store.reports).toEqual([]);
+    expect(await textOf(directory)).toBe(text);
+    const writing = await Store.open(directory);
+    await writing.set('new', '1');
+    await writing.close();
+    expect((await textsIn(directory))['new']).toBe('1');
+    expect(Object.keys(await textsIn(directory))).toHaveLength(Object.keys(expected).length + 1);
+  });
+
+  it('with a key twice has the value of the last, and that is told', async () => {
+    const directory = await scratch();
+    await edit(directory, '{"a":1,"b":2,"a":3,"\\u0061":4}');
+    const store = await Store.open(directory);
+    expect(await store.texts()).toEqual({ a: '4', b: '2' });
+    expect(await store.entries()).toHaveLength(2);
+    expect(store.reports).toEqual([expect.objectContaining({ code: 'CORRUPT_DATA', key: 'a', offset: 19 })]);
+    await store.set('c', '3');
+    await store.close();
+    expect(JSON.parse(await textOf(directory))).toMatchObject({ a: 4, b: 2, c: 3 });
+  });
+
+  it('that is empty is an empty dictionary, and that is told', async () => {
+    const directory = await scratch();
+    await edit(directory, ' \n');
+    const store = await Store.open(directory);
+    expect(await store.texts()).toEqual({});
+    expect(store.reports).toEqual([expect.objectContaining({ code: 'CORRUPT_DATA', message: expect.stringContaining('no content at all') as string })]);
+  });
+});
+
+describe('an edit between two runs', () => {
+  it('counts, with the header left as it was', async () => {
+    const directory = await stored({ a: '1', b: '2' });
+    await edit(directory, (await textOf(directory)).replace('"a":1', '"a":100').replace('"b":2,\n', ''));
+    const store = await Store.open(directory);
+    expect(await store.texts()).toEqual({ a: '100' });
+    expect(store.reports).toEqual([]);
+    await store.set('c', '3');
+    expect(await textsIn(await stateOf(directory))).toEqual({ a: '100', c: '3' });
+  });
+
+  it('counts, reformatted by a program that keeps the header', async () => {
+    const directory = await stored({ a: '{"x":[1,2]}', b: '2' });
+    const value: unknown = JSON.parse(await textOf(directory));
+    await edit(directory, JSON.stringify({ ...(value as object), c: 3 }, undefined, 2));
+    expect(await textsIn(directory)).toEqual({ a: '{"x":[1,2]}', b: '2', c: '3' });
+  });
+
+  it('replaces every key but those in the logs of a run that was killed', async () => {
+    const directory = await stored({ a: '1', b: '2', c: '3' });
+    const store = await Store.open(directory);
+    await store.write({ type: 'set', key: 'a', json: '"log"' }, { type: 'delete', key: 'c' });
+    const state = await stateOf(directory);
+    await edit(state, (await textOf(state)).replace('"b":2', '"b":"edit"').replace('"a":1', '"a":"edit"'));
+    const after = await Store.open(state);
+    expect(await after.texts()).toEqual({ a: '"log"', b: '"edit"' });
+    await after.set('d', '4');
+    expect(await textsIn(await stateOf(state))).toEqual({ a: '"log"', b: '"edit"', d: '4' });
+    await after.close();
+    expect(await textsIn(state)).toEqual({ a: '"log"', b: '"edit"', d: '4' });
+  });
+
+  it('keeps the deadlines in the header', async () => {
+    const first = await Store.open(await scratch());
+    await first.set('a', '1', { expiresAt: 5e12 });
+    await first.close();
+    await edit(first.directory, (await textOf(first.directory)).replace('"a":1', '"a": 2'));
+    const store = await Store.open(first.directory);
+    expect(await store.entries()).toEqual([{ key: 'a', json: '2', version: 2, expiresAt: 5e12 }]);
+  });
+});
+
+describe('an edit while the store is open', () => {
+  for (const [how, save] of [['written in place', edit], ['saved over it', saveOver]] as const) {
+    it(`is adopted within a second, told, and folded, ${how}`, async () => {
+      const directory = await stored({ a: '1', b: '2' });
+      const { store, feed } = await watched(directory);
+      await save(directory, (await textOf(directory)).replace('"a":1', '"a":"edited"').replace('"b":2,\n', ''));
+      await vi.waitUntil(() => feed.length > 0, within);
+      expect(feed).toEqual([{ type: 'reset' }]);
+      const entries = await store.entries();
+      expect(entries).toEqual([{ key: 'a', json: '"edited"', version: 2 }]);
+      await vi.waitUntil(async () => (await textOf(directory)).includes('"generation":3'), within);
+      expect(JSON.parse(await textOf(directory))).toMatchObject({ a: 'edited' });
+      await store.set('c', '3', { expect: 0 });
+      await store.set('a', '4', { expect: 2 });
+      await store.close();
+      expect(await textsIn(directory)).toEqual({ a: '4', c: '3' });
+      expect(store.reports).toEqual([]);
+    });
+  }
+
+  it('replaces every key but those in the logs', async () => {
+    const { store, feed } = await watched(await stored({ a: '1', b: '2' }));
+    await store.set('a', '"log"');
+    await edit(store.directory, '{"a":"edit","b":"edit","c":"edit"}');
+    await vi.waitUntil(() => feed.length > 0, within);
+    expect(await store.texts()).toEqual({ a: '"log"', b: '"edit"', c: '"edit"' });
+    await foldedIn(store.directory);
+    expect(await textsIn(await stateOf(store.directory))).toEqual({ a: '"log"', b: '"edit"', c: '"edit"' });
+  });
+
+  it('survives a kill right after it was adopted, though it is a plain object on logs', async () => {
+    const { store, feed } = await watched(await stored({ a: '1' }));
+    await store.set('b', '2');
+    const adopted = new Promise<string>(resolve => {
+      store.session.watch?.({ version: Number.MAX_SAFE_INTEGER }).subscribe(() => resolve(store.set('c', '3').then(() => consistentState(store.directory))));
+    });
+    await edit(store.directory, '{"a":"edit"}');
+    const state = await adopted;
+    expect(feed).toHaveLength(1);
+    expect(await textsIn(state)).toEqual({ a: '"edit"', b: '2', c: '3' });
+  });
+
+  it('is adopted while writes go on', async () => {
+    const { store, feed } = await watched(await stored({ a: '1' }));
+    let rounds = 0;
+    const writing = (async () => {
+      for (; feed.length === 0 && rounds < 5_000; rounds += 1) {
+        await store.set('busy', `${rounds}`);
+        await new Promise(resolve => setImmediate(resolve));
+      }
+    })();
+    await saveOver(store.directory, '{"a":"edit"}');
+    await writing;
+    expect(feed).toEqual([{ type: 'reset' }]);
+    expect(await store.texts()).toEqual({ a: '"edit"', busy: `${rounds - 1}` });
+  });
+
+  it('is waited for until it is whole', async () => {
+    const { store, feed } = await watched(await stored({ a: '1' }));
+    const file = await open(join(store.directory, 'prefs.json'), 'w');
+    for (const piece of ['{"a":"edited', ' in', ' pieces', '"}']) {
+      await file.write(piece);
+      await new Promise(resolve => setTimeout(resolve, 120));
+      if (piece !== '"}') expect(feed).toEqual([]);
+    }
+    await file.close();
+    await vi.waitUntil(() => feed.length > 0, within);
+    expect(store.reports).toEqual([]);
+    expect(await store.texts()).toEqual({ a: '"edited in pieces"' });
+  });
+
+  it('that is broken is told once, changes nothing, and can be mended', async () => {
+    const { store, feed } = await watched(await stored({ a: '1' }));
+    await saveOver(store.directory, '{"a":2');
+    await vi.waitUntil(() => store.reports.length > 0, within);
+    expect(store.reports).toEqual([expect.objectContaining({ code: 'CORRUPT_DATA', location: join(store.directory, 'prefs.json'), offset: 6 })]);
+    await store.set('b', '2');
+    expect(await store.texts()).toEqual({ a: '1', b: '2' });
+    await new Promise(resolve => setTimeout(resolve, 1_200));
+    expect(store.reports).toHaveLength(1);
+    expect(feed).toEqual([]);
+    expect(await textOf(store.directory)).toBe('{"a":2');
+    await appendFile(join(store.directory, 'prefs.json'), '}');
+    await vi.waitUntil(() => feed.length > 0, within);
+    expect(await store.texts()).toEqual({ a: '2', b: '2' });
+    await foldedIn(store.directory);
+  });
+
+  it('that is broken at close stays, with the logs', async () => {
+    const directory = await stored({ a: '1' });
+    const store = await Store.open(directory);
+    await store.set('b', '2');
+    await edit(directory, '{"a":2');
+    await store.close();
+    expect(store.reports).toEqual([expect.objectContaining({ code: 'CORRUPT_DATA' })]);
+    expect(await filesIn(directory)).toEqual(['prefs.json', 'prefs.json.2.log']);
+    expect(await textOf(directory)).toBe('{"a":2');
+  });
+
+  it('right before close is not lost', async () => {
+    const directory = await stored({ a: '1' });
+    const store = await Store.open(directory);
+    await store.set('b', '2');
+    await edit(directory, '{"a":"edit"}');
+    await store.close();
+    expect(await textsIn(directory)).toEqual({ a: '"edit"', b: '2' });
+  });
+
+  it('that empties the file is refused', async () => {
+    const { store } = await watched(await stored({ a: '1' }));
+    await saveOver(store.directory, '');
+    await vi.waitUntil(() => store.reports.length > 0, within);
+    expect(store.reports[0]?.message).toContain('write {} into it');
+    expect(await store.texts()).toEqual({ a: '1' });
+  });
+
+  it('that only touches the file is none', async () => {
+    const { store, feed } = await watched(await stored({ a: '1' }));
+    await utimes(join(store.directory, 'prefs.json'), 1, 1);
+    await store.set('b', '2');
+    await foldedIn(store.directory);
+    expect(feed).toEqual([]);
+    expect(await textsIn(await stateOf(store.directory))).toEqual({ a: '1', b: '2' });
+  });
+
+  it('that removes the file is told, and the file is written again', async () => {
+    const { store, feed } = await watched(await stored({ a: '1' }));
+    await rm(join(store.directory, 'prefs.json'));
+    await vi.waitUntil(async () => (await filesIn(store.directory)).includes('prefs.json'), within);
+    expect(store.reports).toEqual([expect.objectContaining({ message: expect.stringContaining('was removed') as string })]);
+    expect(feed).toEqual([]);
+    expect(await textsIn(await stateOf(store.directory))).toEqual({ a: '1' });
+  });
+
+  it('is told to one who begins to watch after it', async () => {
+    const { store, feed } = await watched(await stored({ a: '1' }));
+    await edit(store.directory, '{"a":2}');
+    await vi.waitUntil(() => feed.length > 0, within);
+    const late: Feed[] = [];
+    store.session.watch?.({ version: 1 }).subscribe(item => late.push(item));
+    expect(late).toEqual([{ type: 'reset' }]);
+    const current: Feed[] = [];
+    store.session.watch?.({ version: (await store.entries())[0]?.version ?? 0 }).subscribe(item => current.push(item));
+    expect(current).toEqual([]);
+  });
+
+  it('may put back a .json file of another time', async () => {
+    const directory = await stored({ a: '1' });
+    const old = await readFile(join(directory, 'prefs.json'));
+    const { store, feed } = await watched(directory);
+    await store.set('a', '2');
+    await foldedIn(directory);
+    await writeFile(join(directory, 'prefs.json'), old);
+    await vi.waitUntil(() => feed.length > 0, within);
+    expect(await store.texts()).toEqual({ a: '1' });
+    await store.set('b', '1');
+    expect(await textsIn(await stateOf(directory))).toEqual({ a: '1', b: '1' });
+  });
+});
