@@ -8,7 +8,7 @@ export default defineConfig({
     server: { deps: { external: [/\/dist\//] } },
     restoreMocks: true,
     unstubGlobals: true,
-    testTimeout: 20_000,
-    hookTimeout: 30_000,
+    testTimeout: 60_000,
+    hookTimeout: 60_000,
   },
 });

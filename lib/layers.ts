@@ -333,7 +333,7 @@ export class Layers<V> {
       this.#hidden.delete(key);
       entry.value = value;
       entry.overlay = overlay;
-      if (this.view.get(key) !== entry) this.view.set(key, entry);
+      this.view.set(key, entry);
     });
   }
 

@@ -203,6 +203,16 @@ describe('Layers', () => {
       expect(flightOf(layers).mutations).toEqual([{ type: 'set', key: 'a', json: '2' }]);
     });
 
+    it('that cleared and is rolled back leaves pending what was', () => {
+      const layers = layersOf({});
+      set(layers, 'a', 1);
+      const before = stateOf(layers);
+      const savepoint = layers.begin();
+      layers.clear(undefined);
+      layers.rollback(savepoint);
+      expect(stateOf(layers)).toEqual(before);
+    });
+
     it('within another is undone alone', () => {
       const group = new TransactionGroup(1);
       const layers = layersOf({});
@@ -295,6 +305,17 @@ describe('Layers', () => {
       const layers = layersOf({ a: 1 });
       set(layers, 'a', 2);
       layers.rebase(loaded({ a: 9 }), new Map(), 0, JSON.stringify);
+      layers.settle(flightOf(layers), 1, new Set([0]));
+      expect(valuesOf(layers)).toEqual({ a: 9 });
+    });
+
+    it('shows below what is under way and what lies over that, once both are refused', () => {
+      const layers = layersOf({ a: 1 });
+      set(layers, 'a', 2);
+      const first = flightOf(layers);
+      set(layers, 'a', 3);
+      layers.rebase(loaded({ a: 9 }), new Map(), 0, JSON.stringify);
+      layers.settle(first, 1, new Set([0]));
       layers.settle(flightOf(layers), 1, new Set([0]));
       expect(valuesOf(layers)).toEqual({ a: 9 });
     });

@@ -17,6 +17,7 @@ function sessionOn(log: string): ProviderSession {
       .then((response) => (response.ok ? response.text() : Promise.reject(new Error(`HTTP status ${response.status}`))))
       .catch((cause: unknown) => Promise.reject(new ProviderError('The log server does not answer as it should.', { kind: 'retry', outcomeUnknown: true, cause })));
     for (const line of text.split('\n').slice(length - after)) if (line !== '') fold(JSON.parse(line) as { at: number; record: Batch }); // as it was sent
+    if (batch !== undefined && length === after) throw new ProviderError('The log has fewer records than it had.', { kind: 'halt', outcomeUnknown: true });
   }
 
   function fold({ at, record: { writer, number, mutations } }: { readonly at: number; readonly record: Batch }): void {

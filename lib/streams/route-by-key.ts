@@ -29,13 +29,12 @@ export function routeByKey<T>(source$: Observable<T>, keyOf: (value: T) => strin
       complete: () => {
         completed = true;
         for (const route of [...routes.values()]) route.complete();
-        routes.clear();
       },
     });
   }
 
   function leave(key: string, route: Subject<T>): void {
-    if (route.observed || routes.get(key) !== route) return;
+    if (route.observed) return;
     routes.delete(key);
     if (routes.size > 0) return;
     subscription?.unsubscribe();

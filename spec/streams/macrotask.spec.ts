@@ -24,9 +24,11 @@ describe('macrotask$', () => {
     expect(await ordered()).toHaveLength(4);
   });
 
-  it('emits nothing once it is unsubscribed from', async () => {
+  it('emits nothing once it is unsubscribed from, and leaves nothing that would hold a process', async () => {
+    const clear = vi.spyOn(globalThis, 'clearImmediate');
     let count = 0;
     macrotask$.subscribe(() => count++).unsubscribe();
+    expect(clear).toHaveBeenCalledOnce();
     await new Promise((resolve) => setImmediate(resolve));
     expect(count).toBe(0);
   });

@@ -6,7 +6,7 @@ import { jsonFile } from 'rx-persistify/json-file';
 import { describe, expect, it, vi } from 'vitest';
 
 import { failHandles, failSync, replaceSync } from './faults.ts';
-import { filesIn, scratch, stateOf, Store, textsIn } from './store.ts';
+import { filesIn, scratch, stateOf, Store, textOf, textsIn } from './store.ts';
 
 const writeWhole = fs.writeSync;
 
@@ -117,6 +117,28 @@ describe('a fold that fails', () => {
       expect(await filesIn(directory)).toEqual(['prefs.json']);
     });
   }
+});
+
+describe('a fold that is overtaken by an edit', () => {
+  it('does not replace it', async () => {
+    const directory = await scratch();
+    const first = await Store.open(directory);
+    await first.set('a', '1');
+    await first.close();
+    const store = await Store.open(directory);
+    await store.set('b', '2');
+    const edited = (await textOf(directory)).replace('"a":1', '"a":"edited"');
+    let isEdited = false;
+    await failHandles('sync', 'unused', () => {
+      if (!isEdited) fs.writeFileSync(join(directory, 'prefs.json'), edited);
+      isEdited = true;
+      return false;
+    });
+    await store.close();
+    expect(store.reports).toEqual([expect.objectContaining({ code: 'PROVIDER', message: expect.stringContaining('was changed by somebody else') as string })]);
+    expect(await textOf(directory)).toBe(edited);
+    expect(await textsIn(directory)).toEqual({ a: '"edited"', b: '2' });
+  });
 });
 
 describe('opening', () => {
