@@ -21,8 +21,12 @@ export interface OpenStoreConfig {
   readonly onClosed: () => void;
 }
 
+/** What a write does that exceeds `withLimits`; one that has waited for room may exceed them by itself. */
+type AtLimit = 'throw' | 'ignore';
+
 interface Transaction {
   readonly number: number;
+  readonly atLimit: AtLimit;
   readonly group: TransactionGroup;
   readonly changes: Change[];
   /** The keys that it wrote. */
@@ -163,22 +167,21 @@ export class OpenStore implements Store<Record<string, unknown>> {
 
   async setAndSave(key: string, value: unknown, { signal }: WaitOptions = {}): Promise<boolean> {
     this.#checkMayWait(signal);
-    if (this.#hasLimits) await this.#room(key, value, signal);
+    const room = this.#room(key, signal, value);
+    if (room !== undefined) await room; // where there is room the write is applied before this returns
     this.#set(key, value, 'ignore');
     return this.#trueOnceSaved([key], signal);
   }
 
   add(key: string, value: unknown): boolean {
-    this.#checkReadable(key);
-    if (this.has(key)) return false;
-    this.#set(key, value, 'throw');
-    return true;
+    return this.#add(key, value, 'throw');
   }
 
   async addAndSave(key: string, value: unknown, { signal }: WaitOptions = {}): Promise<boolean> {
     this.#checkMayWait(signal);
-    if (this.#hasLimits) await this.#room(key, value, signal);
-    const isAdded = this.add(key, value);
+    const room = this.#room(key, signal, value);
+    if (room !== undefined) await room;
+    const isAdded = this.#add(key, value, 'ignore');
     await this.#saver.saved([key], signal);
     return isAdded;
   }
@@ -189,6 +192,8 @@ export class OpenStore implements Store<Record<string, unknown>> {
 
   async deleteAndSave(key: string, { signal }: WaitOptions = {}): Promise<boolean> {
     this.#checkMayWait(signal);
+    const room = this.#room(key, signal);
+    if (room !== undefined) await room;
     const isDeleted = this.#delete(key, 'ignore');
     await this.#saver.saved([key], signal);
     return isDeleted;
@@ -216,27 +221,27 @@ export class OpenStore implements Store<Record<string, unknown>> {
   }
 
   update(key: string, fn: (value: unknown) => unknown): unknown {
-    this.#checkOpen();
-    this.#checkReadable(key);
-    const value = fn(this.get(key));
-    if (value !== undefined) this.#set(key, value, 'throw');
-    return this.get(key);
+    return this.#update(key, fn, 'throw');
   }
 
   async updateAndSave(key: string, fn: (value: unknown) => unknown, { signal }: WaitOptions = {}): Promise<unknown> {
     this.#checkMayWait(signal);
-    const value = this.update(key, fn);
+    const room = this.#room(key, signal);
+    if (room !== undefined) await room;
+    const value = this.#update(key, fn, 'ignore');
     await this.#saver.saved([key], signal);
     return value;
   }
 
   transaction<R>(fn: () => R): R {
-    return this.#transact(fn).result;
+    return this.#transact(fn, 'throw').result;
   }
 
   async transactionAndSave<R>(fn: () => R, { signal }: WaitOptions = {}): Promise<R> {
     this.#checkMayWait(signal);
-    const { result, keys } = this.#transact(fn);
+    const room = this.#room('', signal);
+    if (room !== undefined) await room;
+    const { result, keys } = this.#transact(fn, 'ignore');
     await this.#saver.saved(keys, signal);
     return result;
   }
@@ -290,7 +295,22 @@ export class OpenStore implements Store<Record<string, unknown>> {
     if (unsaved !== undefined) throw unsaved;
   }
 
-  #set(key: string, input: unknown, atLimit: 'throw' | 'ignore'): void {
+  #add(key: string, value: unknown, atLimit: AtLimit): boolean {
+    this.#checkReadable(key);
+    if (this.has(key)) return false;
+    this.#set(key, value, atLimit);
+    return true;
+  }
+
+  #update(key: string, fn: (value: unknown) => unknown, atLimit: AtLimit): unknown {
+    this.#checkOpen();
+    this.#checkReadable(key);
+    const value = fn(this.get(key));
+    if (value !== undefined) this.#set(key, value, atLimit);
+    return this.get(key);
+  }
+
+  #set(key: string, input: unknown, atLimit: AtLimit): void {
     this.#checkOpen();
     const layers = this.#layers;
     const present = layers.view.get(key);
@@ -312,7 +332,7 @@ export class OpenStore implements Store<Record<string, unknown>> {
     this.#announce();
   }
 
-  #delete(key: string, atLimit: 'throw' | 'ignore'): boolean {
+  #delete(key: string, atLimit: AtLimit): boolean {
     this.#checkOpen();
     const layers = this.#layers;
     const present = layers.view.get(key);
@@ -328,10 +348,10 @@ export class OpenStore implements Store<Record<string, unknown>> {
     return true;
   }
 
-  #transact<R>(fn: () => R): { readonly result: R; readonly keys: readonly string[] } {
+  #transact<R>(fn: () => R, atLimit: AtLimit): { readonly result: R; readonly keys: readonly string[] } {
     this.#checkOpen();
     const outer = this.#transaction;
-    const transaction = outer ?? this.#newTransaction();
+    const transaction = outer ?? this.#newTransaction(atLimit);
     const told = transaction.changes.length;
     this.#transaction = transaction;
     const savepoint = this.#layers.begin();
@@ -351,9 +371,9 @@ export class OpenStore implements Store<Record<string, unknown>> {
     return { result, keys: [...transaction.keys] };
   }
 
-  #newTransaction(): Transaction {
+  #newTransaction(atLimit: AtLimit): Transaction {
     const number = ++this.#transactionNumber;
-    return { number, group: new TransactionGroup(number), changes: [], keys: new Set() };
+    return { number, atLimit, group: new TransactionGroup(number), changes: [], keys: new Set() };
   }
 
   #tellTransaction({ changes }: Transaction): void {
@@ -460,7 +480,7 @@ export class OpenStore implements Store<Record<string, unknown>> {
   }
 
   #checkRoom(key: string, json: string): void {
-    if (this.#hasRoom(key, json)) return;
+    if (this.#transaction?.atLimit === 'ignore' || this.#hasRoom(key, json)) return;
     const { pendingKeys, pendingBytes } = this.#config.settings.limits;
     throw new LimitError(`Too much is unsaved: withLimits allows ${pendingKeys} keys and ${pendingBytes} bytes. Wait with setAndSave or flush, or write less.`);
   }
@@ -473,12 +493,18 @@ export class OpenStore implements Store<Record<string, unknown>> {
     return layers.unsavedCount + growth <= pendingKeys && layers.unsavedBytes + key.length + json.length <= pendingBytes;
   }
 
-  /** Waits until `withLimits` leaves room. What cannot be stored at all is refused first. */
-  async #room(key: string, input: unknown, signal: AbortSignal | undefined): Promise<void> {
-    if (!this.#hasLimits) return;
-    checkKey(key);
+  /**
+   * Resolves when `withLimits` leaves room for a write of `key`; `undefined` where it does. A value that cannot be stored is
+   * refused first; one that is not known yet counts nothing.
+   */
+  #room(key: string, signal: AbortSignal | undefined, input?: unknown): Promise<void> | undefined {
+    if (!this.#hasLimits) return undefined;
     const { format } = this.#config.settings;
-    const json = format.toText(format.validate(key, input));
+    const json = input === undefined ? '' : format.toText(format.validate(key, input));
+    return this.#hasRoom(key, json) ? undefined : this.#untilRoom(key, json, signal);
+  }
+
+  async #untilRoom(key: string, json: string, signal: AbortSignal | undefined): Promise<void> {
     while (!this.#hasRoom(key, json)) {
       await this.#saver.progress(signal);
       this.#checkOpen();

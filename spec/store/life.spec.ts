@@ -315,6 +315,39 @@ describe('limits', () => {
     await store.close();
   });
 
+  it('have every waiting write wait, and apply it when there is room', async () => {
+    const provider = controlledProvider();
+    const busy = gate();
+    provider.verdict = () => busy.opened;
+    const store = await persistify(provider).withLimits({ pendingKeys: 1 }).withBatch({ intervalMs: 60_000 }).open<Record<string, number>>('a');
+    store.set('full', 1);
+    const waits = [
+      store.addAndSave('a', 1),
+      store.updateAndSave('b', () => 2),
+      store.transactionAndSave(() => {
+        store.set('c', 3);
+        store.set('d', 4);
+      }),
+      store.deleteAndSave('full'),
+    ];
+    for (const write of [() => store.add('e', 1), () => store.update('e', () => 1), () => store.transaction(() => store.set('e', 1))]) expect(write).toThrow(LimitError);
+    await settled();
+    expect([...store]).toEqual([]); // the delete took the place of the pending set, and needed no room
+    busy.open();
+    expect(await Promise.all(waits)).toEqual([true, 2, undefined, true]);
+    expect(Object.fromEntries(store)).toEqual({ a: 1, b: 2, c: 3, d: 4 });
+    await store.close();
+  });
+
+  it('leave a waiting write applied at once where there is room, so that writes keep their order', async () => {
+    const store = await persistify(controlledProvider()).withLimits({ pendingKeys: 10 }).open('a');
+    const waiting = store.setAndSave('a', 'older');
+    store.set('a', 'newer');
+    await waiting;
+    expect(store.get('a')).toBe('newer');
+    await store.close();
+  });
+
   it('count the bytes of keys and texts', async () => {
     const store = await persistify(controlledProvider()).withLimits({ pendingBytes: 100 }).withBatch({ intervalMs: 60_000 }).open('a');
     store.set('big', 'x'.repeat(500)); // alone it may pass, as it could never be saved otherwise

@@ -1,10 +1,15 @@
+import { ShardedMap } from './sharded-map.ts';
+
 /**
  * The deadline of each key that has one. They are kept as distances from the moment of opening: within three weeks of it such
  * a number fits into the map itself, where a time since 1970 takes 16 bytes more for each key.
  */
 export class Deadlines {
   readonly #origin = Date.now();
-  readonly #distances = new Map<string, number>();
+  readonly #distances = new ShardedMap<number>();
+
+  /** Stores without deadlines are spared the search. */
+  #isUsed = false;
 
   get(key: string): number | undefined {
     const distance = this.#distances.get(key);
@@ -12,10 +17,11 @@ export class Deadlines {
   }
 
   set(key: string, expiresAt: number | undefined): void {
-    if (expiresAt === undefined) {
-      if (this.#distances.size > 0) this.#distances.delete(key);
-    } else {
+    if (expiresAt !== undefined) {
       this.#distances.set(key, expiresAt - this.#origin);
+      this.#isUsed = true;
+    } else if (this.#isUsed) {
+      this.#distances.delete(key);
     }
   }
 

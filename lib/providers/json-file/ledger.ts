@@ -1,5 +1,6 @@
 import type { Batch, ExpireMutation, LeftOut, Mutation } from '../../mutation.ts';
 import type { Deadlines } from './deadlines.ts';
+import { ShardedMap } from './sharded-map.ts';
 
 /** What is to be written of a batch. */
 export interface Decision {
@@ -18,7 +19,7 @@ export interface Decision {
  * then on, and from the start for a store that was empty or was cleared, the versions are complete: a key without one is absent.
  */
 export class Ledger {
-  readonly #versions = new Map<string, number>();
+  readonly #versions = new ShardedMap<number>();
   readonly #deadlines: Deadlines;
   readonly #loadedVersion: number;
   #complete: boolean;

@@ -1,5 +1,6 @@
 import type { RawKey } from './keys.ts';
 import { type LoggedMutation, mutationAt } from './log-lines.ts';
+import { ShardedMap } from './sharded-map.ts';
 import type { Slices } from './slices.ts';
 
 /** What logs do to one key of the `.json` file beneath them. */
@@ -11,11 +12,15 @@ export interface SetChange {
   expiresAt: number | undefined;
   /** Whether the key was deleted before, so that it stands at the end, as in a Map, and no longer where it was. */
   readonly moved: boolean;
+  /** Its place among what was added. */
+  readonly arrival: number;
 }
 
 /** The sum of logs: what they do to the `.json` file beneath them, the latest for each key. */
 export class LogIndex {
-  readonly #changes = new Map<RawKey, Change>();
+  readonly #changes = new ShardedMap<Change>();
+  /** The keys that were set, in their order; a key that was deleted and set again stands there twice. */
+  #arrivals: RawKey[] = [];
   #cleared = false;
 
   /** Whether nothing of the `.json` file is left. */
@@ -23,8 +28,17 @@ export class LogIndex {
     return this.#cleared;
   }
 
-  get changes(): ReadonlyMap<RawKey, Change> {
-    return this.#changes;
+  /** What is done to each key, in no order. */
+  changes(): Iterable<[RawKey, Change]> {
+    return this.#changes.entries();
+  }
+
+  /** What is set and was not taken, in the order of a Map. */
+  *added(): Generator<[RawKey, SetChange], void> {
+    for (const [arrival, key] of this.#arrivals.entries()) {
+      const change = this.#changes.get(key);
+      if (change?.type === 'set' && change.arrival === arrival) yield [key, change];
+    }
   }
 
   get(key: RawKey): Change | undefined {
@@ -62,15 +76,19 @@ export class LogIndex {
         break;
       case 'clear':
         this.#changes.clear();
+        this.#arrivals = [];
         this.#cleared = true;
     }
   }
 
   #set(key: RawKey, text: Buffer, expiresAt: number | undefined): void {
     const before = this.#changes.get(key);
-    const moved = before?.type === 'delete' || (before?.type === 'set' && before.moved);
-    if (before?.type === 'delete') this.#changes.delete(key);
-    this.#changes.set(key, { type: 'set', text, expiresAt, moved });
+    if (before?.type === 'set') {
+      this.#changes.set(key, { ...before, text, expiresAt });
+      return;
+    }
+    const arrival = this.#arrivals.push(key) - 1;
+    this.#changes.set(key, { type: 'set', text, expiresAt, moved: before?.type === 'delete', arrival });
   }
 
   #delete(key: RawKey): void {

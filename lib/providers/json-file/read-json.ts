@@ -2,9 +2,10 @@ import { ProviderError } from '../../errors.ts';
 import { wholeLines } from './blocks.ts';
 import { checksum } from './checksum.ts';
 import type { JsonFile } from './json-file.ts';
-import { keyAt, keyText, type RawKey, rawKeyAt, rawKeyOf } from './keys.ts';
+import { keyAt, keyText, rawKeyAt, rawKeyOf } from './keys.ts';
 import { compacted, MemberScanner } from './member-scanner.ts';
 import { afterByteOrderMark } from './scan-object.ts';
+import { ShardedMap } from './sharded-map.ts';
 import type { Slices } from './slices.ts';
 
 const lineBytes = 1 << 18;
@@ -75,8 +76,8 @@ function changedMeanwhile(cause?: unknown): ProviderError {
 }
 
 /** The deadlines of the entries in a `.json` file. */
-export async function readDeadlines(json: JsonFile, slices: Slices): Promise<Map<RawKey, number>> {
-  const deadlines = new Map<RawKey, number>();
+export async function readDeadlines(json: JsonFile, slices: Slices): Promise<ShardedMap<number>> {
+  const deadlines = new ShardedMap<number>();
   if (json.deadlinesAt === undefined) return deadlines;
   const scanner = new MemberScanner(json.handle.file, json.deadlinesAt, json.identity.size);
   for await (const { key, text } of membersIn(scanner)) {

@@ -3,6 +3,7 @@ import { closingQuote, type RawKey, rawKeyAt } from './keys.ts';
 import { laterDeadline, LogIndex } from './log-index.ts';
 import { entryLines, readDeadlines } from './read-json.ts';
 import { type LogFile, readLog } from './read-log.ts';
+import type { ShardedMap } from './sharded-map.ts';
 import { Slices } from './slices.ts';
 
 /** The dictionary at one version, in files that stay readable until they are let go, whatever becomes of their names. */
@@ -39,8 +40,8 @@ export async function* rawEntries(snapshot: Snapshot, slices = new Slices()): As
     for await (const lines of entryLines(snapshot.json, slices)) yield* mergedLines(lines, index, deadlines, slices);
   }
   let rest: RawEntry[] = [];
-  for (const [key, change] of index.changes) {
-    if (change.type === 'set') rest.push({ key, text: change.text, expiresAt: change.expiresAt });
+  for (const [key, { text, expiresAt }] of index.added()) {
+    rest.push({ key, text, expiresAt });
     if (rest.length < entriesAtOnce) continue;
     yield rest;
     rest = [];
@@ -51,15 +52,16 @@ export async function* rawEntries(snapshot: Snapshot, slices = new Slices()): As
 
 const entriesAtOnce = 256;
 
-async function* mergedLines(lines: Buffer, index: LogIndex, deadlines: ReadonlyMap<RawKey, number>, slices: Slices): AsyncGenerator<readonly Stretch[], void> {
+async function* mergedLines(lines: Buffer, index: LogIndex, deadlines: ShardedMap<number>, slices: Slices): AsyncGenerator<readonly Stretch[], void> {
   let found: Stretch[] = [];
   let unchangedFrom = 0;
+  const hasDeadlines = deadlines.size > 0;
   for (let at = 0, count = 1; at < lines.length; count += 1) {
     const keyEnd = closingQuote(lines, at + 1);
     const end = lines.indexOf(0x0a, keyEnd) + 1;
     const key = rawKeyAt(lines, at + 1, keyEnd);
     const change = index.get(key);
-    const deadline = deadlines.get(key);
+    const deadline = hasDeadlines ? deadlines.get(key) : undefined;
     if (change !== undefined || deadline !== undefined) {
       if (unchangedFrom < at) found.push(lines.subarray(unchangedFrom, at));
       unchangedFrom = end;

@@ -15,18 +15,21 @@ export interface Summary {
 export async function sumUp(json: JsonFile | undefined, index: LogIndex, slices: Slices): Promise<Summary> {
   const deadlines = new Deadlines();
   if (json !== undefined && !index.cleared) {
-    for (const [key, expiresAt] of await readDeadlines(json, slices)) deadlines.set(keyOf(key), expiresAt);
+    for (const [key, expiresAt] of (await readDeadlines(json, slices)).entries()) {
+      deadlines.set(keyOf(key), expiresAt);
+      if (slices.due) await slices.rest();
+    }
   }
-  for (const [raw, change] of index.changes) {
+  for (const [raw, change] of index.changes()) {
     const key = keyOf(raw);
     if (change.type === 'touch') deadlines.postpone(key, change.expiresAt);
     else deadlines.set(key, change.type === 'set' ? change.expiresAt : undefined);
+    if (slices.due) await slices.rest();
   }
   const isBare = json === undefined || json.empty || index.cleared;
   return { deadlines, empty: isBare && !hasEntries(index) };
 }
 
 function hasEntries(index: LogIndex): boolean {
-  for (const change of index.changes.values()) if (change.type === 'set') return true;
-  return false;
+  return index.added().next().done !== true;
 }
