@@ -82,7 +82,8 @@ export class Layers<V> {
     const entry = this.view.get(key);
     if (entry !== undefined) {
       if (this.#undo !== undefined) this.#undoEntry(key, entry, this.#undo);
-      entry.overlay = this.#layOver(key, entry.overlay, { value: entry.value, version: entry.version }, value, json, group);
+      const base = entry.overlay === undefined ? { value: entry.value, version: entry.version } : undefined;
+      entry.overlay = this.#layOver(key, entry.overlay, base, value, json, group);
       entry.value = value;
       return entry;
     }
@@ -193,8 +194,10 @@ export class Layers<V> {
       differences.push({ key, before: entry.value, after: undefined });
     }
     this.quarantined = new Map();
-    const stored = [...entries.keys(), ...quarantined.keys(), ...(this.#flight?.overlays ?? []).map(({ key }) => key)];
-    for (const clearing of [this.#flight?.cleared, this.#clearing]) if (clearing !== undefined) clearing.keys = () => stored;
+    const flying = this.#flight?.overlays ?? [];
+    for (const clearing of [this.#flight?.cleared, this.#clearing]) {
+      if (clearing !== undefined) clearing.keys = () => [...entries.keys(), ...quarantined.keys(), ...flying.map(({ key }) => key)];
+    }
     if (isHidden) return differences;
     for (const [key, bad] of quarantined) if (this.#overlayOf(key) === undefined) this.quarantined.set(key, bad);
     for (const [key, loaded] of entries) this.#rebaseEntry(key, loaded, textOf, differences);

@@ -22,17 +22,24 @@ interface Call {
   readonly key: string;
   readonly json: string;
   readonly seq: number;
-  readonly transaction: number | undefined;
   /** `reload` took it back. */
   readonly isDiscarded: boolean;
-  /** `reload` took back also every later one of its key: what comes then begins anew. */
-  readonly isForgotten: boolean;
+}
+
+/** Which transactions belong together: those that changed a common key, and all before a clear. */
+interface Groups {
+  readonly together: readonly (readonly number[])[];
+  /** The transactions in what is pending of a key; of the clear under the empty string. */
+  readonly ofKey: ReadonlyMap<string, readonly number[]>;
 }
 
 interface Open {
   readonly savepoint: Savepoint;
   readonly calls: readonly Call[];
+  readonly groups: Groups;
 }
+
+const NO_GROUPS: Groups = { together: [], ofKey: new Map() };
 
 export interface Expected {
   readonly view: ReadonlyMap<string, string>;
@@ -56,6 +63,7 @@ export class LayersModel {
   readonly #layers: Layers<Value>;
   #storage: Storage = new Map();
   #calls: Call[] = [];
+  #groups: Groups = NO_GROUPS;
   #flight: { readonly flight: Flight<Value>; readonly calls: readonly Call[] } | undefined;
   readonly #open: Open[] = [];
   #group: TransactionGroup | undefined;
@@ -128,7 +136,7 @@ export class LayersModel {
 
   begin(): void {
     this.#group ??= new TransactionGroup(++this.#transactions);
-    this.#open.push({ savepoint: this.#layers.begin(), calls: [...this.#calls] });
+    this.#open.push({ savepoint: this.#layers.begin(), calls: [...this.#calls], groups: this.#groups });
   }
 
   commit(): void {
@@ -143,6 +151,7 @@ export class LayersModel {
     if (open === undefined) return;
     this.#layers.rollback(open.savepoint);
     this.#calls = [...open.calls];
+    this.#groups = open.groups;
     this.#seq = open.savepoint.seq;
     this.#endTransaction();
   }
@@ -156,6 +165,7 @@ export class LayersModel {
     if (flight !== undefined) {
       this.#flight = { flight, calls: this.#calls };
       this.#calls = [];
+      this.#groups = NO_GROUPS;
     }
     return { flight, stored: allTexts(stored), seen: allTexts(seen) };
   }
@@ -182,7 +192,8 @@ export class LayersModel {
     this.#version++;
     this.#storage = this.#changedByOthers(set, deleted, bad);
     const kept = new Set(this.#calls.filter(({ seq }) => seq > discardSeq).map(({ key }) => key));
-    this.#calls = this.#calls.map((call) => (call.seq > discardSeq ? call : { ...call, isDiscarded: true, isForgotten: !kept.has(call.key) }));
+    this.#calls = this.#calls.map((call) => (call.seq > discardSeq ? call : { ...call, isDiscarded: true }));
+    this.#groups = { ...this.#groups, ofKey: new Map([...this.#groups.ofKey].filter(([key]) => kept.has(key))) };
     const before = valuesOf(this.#layers);
     const differences = this.#rebase(discardSeq);
     return [told(differences), differing(before, valuesOf(this.#layers))];
@@ -215,7 +226,11 @@ export class LayersModel {
   }
 
   #called(type: Call['type'], key: string, json: string): void {
-    this.#calls.push({ type, key, json, seq: this.#seq, transaction: this.#group?.number, isDiscarded: false, isForgotten: false });
+    this.#calls.push({ type, key, json, seq: this.#seq, isDiscarded: false });
+    const { together, ofKey } = this.#groups;
+    const before = type === 'clear' ? [...ofKey.values()].flat() : (ofKey.get(key) ?? []);
+    const joined = this.#group === undefined ? before : [...before, this.#group.number];
+    this.#groups = { together: [...together, joined], ofKey: type === 'clear' ? new Map([['', joined]]) : new Map(ofKey).set(key, joined) };
   }
 
   #endTransaction(): void {
@@ -239,38 +254,15 @@ export class LayersModel {
 
   /** A clear, and one mutation a key since then, in the order of keys. */
   #pending(): Expected['pending'] {
-    const groupOf = this.#groups();
+    const least = components(this.#groups.together);
+    const groupOf = (key: string): number | undefined => least(this.#groups.ofKey.get(key)?.[0]);
     const last = this.#calls.findLastIndex(({ type }) => type === 'clear');
     const byKey = new Map<string, Call>();
     for (const call of this.#calls.slice(last + 1)) byKey.set(call.key, call);
     const clearing = this.#calls[last];
-    const clear = clearing === undefined || clearing.isDiscarded ? [] : [{ type: 'clear', key: undefined, json: undefined, group: groupOf(undefined) }];
+    const clear = clearing === undefined || clearing.isDiscarded ? [] : [{ type: 'clear', key: undefined, json: undefined, group: groupOf('') }];
     const kept = [...byKey.values()].filter(({ isDiscarded }) => !isDiscarded).sort(byKeyOrder);
     return [...clear, ...kept.map(({ type, key, json }) => ({ type, key, json: type === 'set' ? json : undefined, group: groupOf(key) }))];
-  }
-
-  /** Transactions that changed a common key belong together, as do all before a clear. Gives the group of a key, or of the clear. */
-  #groups(): (key: string | undefined) => number | undefined {
-    const neighbours: (readonly number[])[] = [];
-    const ofKey = new Map<string, number[]>();
-    const forgotten = new Set<string>();
-    let ofClear: number[] = [];
-    for (const { type, key, transaction, isForgotten } of this.#calls) {
-      if (isForgotten) forgotten.add(key);
-      else {
-        if (type === 'clear' && forgotten.has('')) ofClear = [];
-        for (const begun of type === 'clear' ? [...forgotten] : [key]) if (forgotten.delete(begun)) ofKey.delete(begun);
-      }
-      const own = transaction === undefined ? [] : [transaction];
-      if (type === 'clear') {
-        ofClear = [...ofClear, ...[...ofKey.values()].flat(), ...own];
-        neighbours.push(ofClear);
-        ofKey.clear();
-      } else ofKey.set(key, [...(ofKey.get(key) ?? []), ...own]);
-      neighbours.push(ofKey.get(key) ?? []);
-    }
-    const groupOf = components(neighbours);
-    return (key) => groupOf((key === undefined ? ofClear : ofKey.get(key))?.[0]);
   }
 
   #changedByOthers(set: readonly string[], deleted: readonly string[], bad: readonly string[]): Storage {

@@ -33,7 +33,7 @@ const step: fc.Arbitrary<Step> = fc.oneof(
 describe('Layers', () => {
   it('are at each step what replaying every call on what storage holds gives', () => {
     fc.assert(
-      fc.property(someKeys, fc.uniqueArray(key, { maxLength: 1 }), fc.array(step, { maxLength: 60 }), (good, bad, steps) => {
+      fc.property(someKeys, fc.uniqueArray(key, { maxLength: 1 }), fc.array(step, { maxLength: 60, size: 'max' }), (good, bad, steps) => {
         const layers = new Layers<Value>();
         const model = new LayersModel(layers, good, bad);
         agree(layers, model);
@@ -42,7 +42,7 @@ describe('Layers', () => {
           agree(layers, model);
         }
       }),
-      { numRuns: 600, seed: 1 },
+      { numRuns: 400, seed: 1 },
     );
   });
 

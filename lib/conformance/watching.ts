@@ -9,7 +9,8 @@ import type { Bench, Chapter } from './suite.ts';
 export const watching: Chapter = {
   title: 'watching',
   register({ claims, test }) {
-    if (!claims.watch) return;
+    // A feed of what others commit can be tried where another session may be open beside.
+    if (!claims.watch || !claims.shared) return;
 
     test('tells what another session commits, in order', async bench => {
       const [watcher, writer] = await openTwo(bench);
