@@ -2,11 +2,13 @@ import { existsSync, readdirSync } from 'node:fs';
 import { cp, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 
+import { emptyDir } from 'fs-extra/esm';
+
 import { readJournal, type JournalRecord } from './journal.ts';
 import { judge, type Wrong } from './oracle.ts';
 import { Planner } from './planner.ts';
 import { Random } from './random.ts';
-import { copyDirectory, emptyDirectory, inspect, providerAt, type ProviderName } from './storage.ts';
+import { copyDirectory, inspect, providerAt, type ProviderName } from './storage.ts';
 import { Victim, type Death } from './victim.ts';
 
 export interface CampaignOptions {
@@ -133,7 +135,7 @@ class Campaign {
   async #storageBefore(): Promise<ReadonlyMap<string, string>> {
     if (this.#held !== undefined && !this.#random.chance(0.04)) return this.#held;
     this.#report.fresh++;
-    await emptyDirectory(this.#store);
+    await emptyDir(this.#store);
     return new Map();
   }
 

@@ -1,6 +1,6 @@
-import { cp, mkdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 
+import { copy, emptyDir } from 'fs-extra/esm';
 import { firstValueFrom, timer } from 'rxjs';
 import { CorruptDataError, persistify, type Failure, type Provider } from 'rx-persistify';
 import { jsonFile } from 'rx-persistify/json-file';
@@ -55,13 +55,8 @@ export async function inspect(provider: Provider): Promise<Inspection> {
   return { found, told, problem: isDamaged ? told.join('\n') : undefined };
 }
 
-export async function emptyDirectory(directory: string): Promise<void> {
-  await rm(directory, { recursive: true, force: true });
-  await mkdir(directory, { recursive: true });
-}
-
 /** With the times of the files, as json-file tells by them whether somebody edited one. */
 export async function copyDirectory(from: string, to: string): Promise<void> {
-  await rm(to, { recursive: true, force: true });
-  await cp(from, to, { recursive: true, preserveTimestamps: true });
+  await emptyDir(to);
+  await copy(from, to, { preserveTimestamps: true });
 }
