@@ -5,7 +5,6 @@ import { execFile, fork, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { promisify } from 'node:util';
 import { filter, firstValueFrom } from 'rxjs';
 
 import { persistify, type Store } from 'rx-persistify';
@@ -19,8 +18,9 @@ const pathOf = (file: string): string => fileURLToPath(new URL(`http-log/${file}
 
 await inTemporaryDirectory(async (directory) => {
   heading('The conformance suite, under node:test, over HTTP:');
-  const { stdout } = await promisify(execFile)(process.execPath, ['--test-reporter=tap', pathOf('conformance.js')]);
-  const countOf = (what: string): number => Number(new RegExp(`^# ${what} (\\d+)`, 'm').exec(stdout)?.[1]);
+  const report = await runConformance();
+  const countOf = (what: string): number => Number(new RegExp(`^# ${what} (\\d+)`, 'm').exec(report)?.[1]);
+  for (const failed of report.match(/^ {8}not ok .*/gm) ?? []) console.log(`  ${failed.trim()}`);
   console.log(`  ${countOf('pass')} of ${countOf('tests')} tests passed`);
   check('every test passed, and there were some', [countOf('pass'), countOf('tests') > 50], [countOf('tests'), true]);
 
@@ -52,6 +52,13 @@ await inTemporaryDirectory(async (directory) => {
   await another.close();
   await kill(server);
 });
+
+/** What node:test reports, also when a test failed. */
+function runConformance(): Promise<string> {
+  return new Promise((resolve) => {
+    execFile(process.execPath, ['--test-reporter=tap', pathOf('conformance.js')], { timeout: 60_000 }, (_error, stdout) => resolve(stdout));
+  });
+}
 
 /** Sets counters one after the other, and notes each that is acknowledged. */
 async function count(counters: Store<Counters>, saved: Map<string, number>, until: number): Promise<void> {

@@ -4,7 +4,7 @@ import type { PersistifyError } from './errors.ts';
 export type Origin = 'local' | 'remote' | 'reload';
 
 interface ChangeBase {
-  /** Counts this store's changes since `open`; grows by one. */
+  /** Counts this store's changes since `open`; grows by one. (Deleting a quarantined entry, which no read sees, takes one too.) */
   readonly seq: number;
   readonly origin: Origin;
   /** The number of the transaction that it is part of. */

@@ -1,5 +1,6 @@
 import type { StandardSchemaV1 } from '@standard-schema/spec';
 import { defer, EMPTY, endWith, firstValueFrom, ignoreElements, takeUntil, type SchedulerLike } from 'rxjs';
+import type { core } from 'zod/mini';
 
 import { abortReason, unlessAborted } from './aborted.ts';
 import { CorruptDataError, OptionsError, type PersistifyError } from './errors.ts';
@@ -17,6 +18,9 @@ import type { Codec, Schema } from './value-format.ts';
 
 type OutputOf<S> = S extends StandardSchemaV1 ? StandardSchemaV1.InferOutput<S> : never;
 type InputOfSchema<S> = S extends StandardSchemaV1 ? StandardSchemaV1.InferInput<S> : never;
+
+/** `Known`, if a schema has told what values are, else what the codec tells. */
+type CodedBy<T, Known, V> = unknown extends T[keyof T] ? Record<string, V> : Known;
 
 /**
  * Opens stores. Immutable: each `with…` returns a new builder with that option set, and has the option's name.
@@ -39,7 +43,8 @@ export interface PersistifyBuilder<T = Record<string, unknown>, In = T> {
     schemas: S,
   ): PersistifyBuilder<{ [K in keyof S]: OutputOf<S[K]> }, { [K in keyof S]: InputOfSchema<S[K]> }>;
   /** How values become JSON and come back: `{ encode, decode }`, or a codec of zod 4. @throws OptionsError */
-  withCodec<V, J>(codec: Codec<V, J>): PersistifyBuilder<unknown extends T[keyof T] ? Record<string, V> : T, unknown extends T[keyof T] ? Record<string, V> : In>;
+  withCodec<C extends core.$ZodType>(codec: C): PersistifyBuilder<CodedBy<T, T, core.output<C>>, CodedBy<T, In, core.output<C>>>;
+  withCodec<V, J>(codec: Codec<V, J>): PersistifyBuilder<CodedBy<T, T, V>, CodedBy<T, In, V>>;
   /** Where all time comes from; a test gives a virtual one. @throws OptionsError */
   withScheduler(scheduler: SchedulerLike): PersistifyBuilder<T, In>;
   /** Whether `setAndSave`, `clearAndSave` and `flush` reject when saving failed, or resolve to `false`. @throws OptionsError */

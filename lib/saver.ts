@@ -113,13 +113,15 @@ export class Saver<V> {
   async betweenBatches<T>(step: () => Promise<T>): Promise<T> {
     this.#holds++;
     try {
-      return await new Promise<T>((resolve, reject) => {
+      const stepped = new Promise<T>((resolve, reject) => {
         this.#between.next((settled) => {
           const stepping = settled ? step() : Promise.reject(this.#unsavedError(undefined));
           stepping.then(resolve, reject);
           return from(stepping).pipe(catchError(() => of(undefined)));
         });
       });
+      // A close whose deadline passed drops what waits for its turn.
+      return await unlessAborted(stepped, this.#abort.signal);
     } finally {
       this.#holds--;
       this.#announced = this.#config.layers.pendingCount;

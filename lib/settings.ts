@@ -13,13 +13,18 @@ export interface Settings {
   readonly throwOnFailure: boolean;
 }
 
-export function settingsFrom(options: StoreOptions): Settings {
+export function settingsFrom({ batch, retry, limits, schema, codec, scheduler, throwOnFailure }: StoreOptions): Settings {
   return {
-    batch: { size: 1_000, intervalMs: 100, ...options.batch },
-    retry: { maxAttempts: 5, delayMs: 200, maxDelayMs: 10_000, probeMs: 10_000, ...options.retry },
-    limits: { pendingKeys: Infinity, pendingBytes: Infinity, ...options.limits },
-    format: valueFormat(options.schema, options.codec),
-    scheduler: options.scheduler ?? asyncScheduler,
-    throwOnFailure: options.throwOnFailure ?? true,
+    batch: { size: batch?.size ?? 1_000, intervalMs: batch?.intervalMs ?? 100 },
+    retry: {
+      maxAttempts: retry?.maxAttempts ?? 5,
+      delayMs: retry?.delayMs ?? 200,
+      maxDelayMs: retry?.maxDelayMs ?? 10_000,
+      probeMs: retry?.probeMs ?? 10_000,
+    },
+    limits: { pendingKeys: limits?.pendingKeys ?? Infinity, pendingBytes: limits?.pendingBytes ?? Infinity },
+    format: valueFormat(schema, codec),
+    scheduler: scheduler ?? asyncScheduler,
+    throwOnFailure: throwOnFailure ?? true,
   };
 }

@@ -1,4 +1,4 @@
-import { audit, distinctUntilChanged, filter, map, Observable, Subject, share } from 'rxjs';
+import { audit, distinctUntilChanged, filter, map, merge, Observable, Subject, share } from 'rxjs';
 
 import type { Change } from './change.ts';
 import { follow } from './streams/follow.ts';
@@ -12,6 +12,8 @@ export interface Told<V> {
   readonly has: (key: string) => boolean;
   readonly size: () => number;
   readonly entries: () => readonly (readonly [string, V])[];
+  /** Whether what the others answer may be taken back, without a change being told. */
+  readonly isTentative: () => boolean;
 }
 
 interface Item<V> {
@@ -34,6 +36,7 @@ export class Teller<V> {
   readonly #routed = new Subject<Change<string, V>>();
   readonly #sizes = new Subject<{ readonly seq: number; readonly size: number }>();
   readonly #news = new Subject<undefined>();
+  readonly #restored = new Subject<undefined>();
   readonly #routes = routeByKey(this.#routed, (change) => (change.type === 'clear' ? undefined : change.key));
   #queue: Item<V>[] = [];
   #isTelling = false;
@@ -93,8 +96,17 @@ export class Teller<V> {
     return this.#ofKey(key, () => this.#told.has(key), (change) => change.type === 'set');
   }
 
+  /** A transaction was rolled back: who subscribed within it hears how things are. */
+  restored(): void {
+    if (!this.#restored.observed && !this.#news.observed) return;
+    this.#hold(() => {
+      this.#restored.next(undefined);
+      this.#news.next(undefined);
+    });
+  }
+
   complete(): void {
-    for (const subject of [this.#changes, this.#routed, this.#sizes, this.#news]) subject.complete();
+    for (const subject of [this.#changes, this.#routed, this.#sizes, this.#news, this.#restored]) subject.complete();
   }
 
   /** Runs `step`, and then tells what came up meanwhile. */
@@ -133,12 +145,19 @@ export class Teller<V> {
   /** The current answer, and then those of changes that it does not include. */
   #afterwards<C extends { readonly seq: number }, T>(current: () => T, changes$: Observable<C>, after: (change: C) => T): Observable<T> {
     return new Observable<T>((subscriber) => {
-      const since = this.#told.seq();
+      let since = this.#told.seq();
       const following$ = changes$.pipe(
         filter((change) => change.seq > since),
         map(after),
       );
-      return follow(current, following$, this.#hold).subscribe(subscriber);
+      if (!this.#told.isTentative()) return follow(current, following$, this.#hold).subscribe(subscriber);
+      const restored$ = this.#restored.pipe(
+        map(() => {
+          since = Math.min(since, this.#told.seq());
+          return current();
+        }),
+      );
+      return follow(current, merge(following$, restored$), this.#hold).subscribe(subscriber);
     });
   }
 

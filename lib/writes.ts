@@ -1,0 +1,218 @@
+import type { Change, Origin } from './change.ts';
+import { CorruptDataError, InvalidValueError, OptionsError, StoreClosedError } from './errors.ts';
+import { EntriesView } from './entries-view.ts';
+import { checkKey } from './key.ts';
+import { TransactionGroup, type Difference, type Layers } from './layers.ts';
+import type { Limits } from './limits.ts';
+import type { Capabilities } from './providers/provider.ts';
+import type { Teller } from './teller.ts';
+import type { ValueFormat } from './value-format.ts';
+
+/** What a write does that exceeds `withLimits`; one that has waited for room may exceed them by itself. */
+export type AtLimit = 'throw' | 'ignore';
+
+interface Transaction {
+  readonly number: number;
+  readonly atLimit: AtLimit;
+  readonly group: TransactionGroup;
+  readonly changes: Change[];
+  /** The keys that it wrote. */
+  readonly keys: Set<string>;
+}
+
+export interface WritesConfig {
+  readonly storeName: string;
+  readonly layers: Layers<unknown>;
+  readonly teller: Teller<unknown>;
+  readonly format: ValueFormat;
+  readonly capabilities: Capabilities;
+  readonly limits: Limits;
+  /** Told when something may have become pending. */
+  readonly onPending: () => void;
+}
+
+const utf8 = new TextEncoder();
+
+/** The writes of a store: checks what comes in, applies it to the layers, alone or in a transaction, and has it told. */
+export class Writes {
+  readonly #config: WritesConfig;
+  readonly #layers: Layers<unknown>;
+  readonly #teller: Teller<unknown>;
+  #transaction: Transaction | undefined;
+  #transactionNumber = 0;
+  #isClosed = false;
+
+  constructor(config: WritesConfig) {
+    this.#config = config;
+    this.#layers = config.layers;
+    this.#teller = config.teller;
+  }
+
+  /** From now on every write throws. */
+  close(): void {
+    this.#isClosed = true;
+  }
+
+  get isInTransaction(): boolean {
+    return this.#transaction !== undefined;
+  }
+
+  checkOpen(): void {
+    if (!this.#isClosed) return;
+    const name = JSON.stringify(this.#config.storeName);
+    throw new StoreClosedError(`The store ${name} is closed. Open it again with open(${name}).`);
+  }
+
+  checkNoTransaction(): void {
+    if (this.#transaction !== undefined) throw new OptionsError('Nothing can be waited for inside a transaction: use the plain write, and transactionAndSave around it.');
+  }
+
+  add(key: string, value: unknown, atLimit: AtLimit): boolean {
+    this.#checkReadable(key);
+    if (this.#layers.view.has(key)) return false;
+    this.set(key, value, atLimit);
+    return true;
+  }
+
+  update(key: string, fn: (value: unknown) => unknown, atLimit: AtLimit): unknown {
+    this.checkOpen();
+    this.#checkReadable(key);
+    const value = fn(this.#layers.view.get(key)?.value);
+    if (value !== undefined) this.set(key, value, atLimit);
+    return this.#layers.view.get(key)?.value;
+  }
+
+  set(key: string, input: unknown, atLimit: AtLimit): void {
+    this.checkOpen();
+    const layers = this.#layers;
+    const present = layers.view.get(key);
+    if (present === undefined) checkKey(key); // what is there was checked when it came
+    const { format } = this.#config;
+    const value = format.validate(key, input);
+    const json = format.toText(value);
+    this.#checkStorable(key, json);
+    if (atLimit === 'throw' && this.#transaction?.atLimit !== 'ignore') this.#config.limits.check(key, json);
+    const previous = present?.value;
+    layers.seq++;
+    layers.set(key, value, json, this.#transaction?.group);
+    this.#transaction?.keys.add(key);
+    if (this.#teller.isHeard(key)) {
+      // Written out, as two spreads would cost as much as telling it.
+      if (this.#transaction === undefined) this.#teller.tell({ type: 'set', key, value, previous, seq: layers.seq, origin: 'local' }, layers.view.size);
+      else this.#changed({ type: 'set', key, value, previous, ...this.#stamp('local') });
+    }
+    this.#announce();
+  }
+
+  delete(key: string, atLimit: AtLimit): boolean {
+    this.checkOpen();
+    const layers = this.#layers;
+    const present = layers.view.get(key);
+    if (present === undefined) checkKey(key);
+    if (atLimit === 'throw' && this.#transaction?.atLimit !== 'ignore') this.#config.limits.check(key, '');
+    layers.seq++;
+    const isDeleted = layers.delete(key, this.#transaction?.group);
+    if (!isDeleted) {
+      layers.seq--;
+      return false;
+    }
+    // A quarantined entry is deleted unseen; its deletion takes a `seq` all the same, by which it is waited for.
+    if (present !== undefined && this.#teller.isHeard(key)) this.#changed({ type: 'delete', key, previous: present.value, ...this.#stamp('local') });
+    this.#transaction?.keys.add(key);
+    this.#announce();
+    return true;
+  }
+
+  clear(): void {
+    this.checkOpen();
+    const layers = this.#layers;
+    layers.seq++;
+    const previous = layers.clear(this.#transaction?.group);
+    if (previous === undefined) {
+      layers.seq--;
+      return;
+    }
+    for (const key of this.#transaction === undefined ? [] : previous.keys()) this.#transaction?.keys.add(key);
+    if (previous.size > 0 && this.#teller.isAnyHeard) this.#changed({ type: 'clear', previous: new EntriesView(previous), ...this.#stamp('local') });
+    this.#announce();
+  }
+
+  transact<R>(fn: () => R, atLimit: AtLimit): { readonly result: R; readonly keys: readonly string[] } {
+    this.checkOpen();
+    const outer = this.#transaction;
+    const transaction = outer ?? this.#newTransaction(atLimit);
+    const told = transaction.changes.length;
+    this.#transaction = transaction;
+    const savepoint = this.#layers.begin();
+    let result: R;
+    try {
+      result = fn();
+      if (isPromise(result)) throw new OptionsError('transaction(fn): fn returned a promise, but nothing is awaited in a transaction; its writes were undone. Await first, then write in a synchronous fn.');
+    } catch (error) {
+      this.#layers.rollback(savepoint);
+      transaction.changes.length = told;
+      this.#transaction = outer;
+      this.#teller.restored();
+      throw error;
+    } finally {
+      this.#transaction = outer;
+    }
+    this.#layers.commit(savepoint);
+    if (outer === undefined) this.#tellTransaction(transaction);
+    return { result, keys: [...transaction.keys] };
+  }
+
+  #newTransaction(atLimit: AtLimit): Transaction {
+    const number = ++this.#transactionNumber;
+    return { number, atLimit, group: new TransactionGroup(number), changes: [], keys: new Set() };
+  }
+
+  #tellTransaction({ changes }: Transaction): void {
+    for (const [index, change] of changes.entries()) this.#teller.tell(change, index === changes.length - 1 ? this.#layers.view.size : undefined);
+    this.#announce();
+  }
+
+  #stamp(origin: Origin): { seq: number; origin: Origin; transaction?: number } {
+    const { seq } = this.#layers;
+    return this.#transaction === undefined ? { seq, origin } : { seq, origin, transaction: this.#transaction.number };
+  }
+
+  #changed(change: Change): void {
+    if (this.#transaction === undefined) this.#teller.tell(change, this.#layers.view.size);
+    else this.#transaction.changes.push(change);
+  }
+
+  #announce(): void {
+    if (this.#transaction === undefined) this.#config.onPending();
+  }
+
+  /** Tells what reads see change for another reason than a call. */
+  tellDifferences(differences: readonly Difference<unknown>[], origin: Origin): void {
+    for (const { key, before, after } of differences) {
+      this.#layers.seq++;
+      if (!this.#teller.isHeard(key)) continue;
+      if (after !== undefined) this.#changed({ type: 'set', key, value: after, previous: before, ...this.#stamp(origin) });
+      else this.#changed({ type: 'delete', key, previous: before, ...this.#stamp(origin) });
+    }
+  }
+
+  #checkReadable(key: string): void {
+    const bad = this.#layers.quarantined.get(key);
+    if (bad === undefined) return;
+    throw new CorruptDataError(`What is stored under ${JSON.stringify(key)} cannot be read (${bad.error.message}), so there is nothing to decide on: set or delete it.`, { key, cause: bad.error });
+  }
+
+  #checkStorable(key: string, json: string): void {
+    const { maxValueBytes, accepts } = this.#config.capabilities;
+    if (maxValueBytes !== undefined && json.length * 3 > maxValueBytes) {
+      const bytes = utf8.encode(json).length;
+      if (bytes > maxValueBytes) throw new InvalidValueError(`The value for ${JSON.stringify(key)} takes ${bytes} bytes as JSON; this storage holds at most ${maxValueBytes}. Split it over several keys.`, '');
+    }
+    const objection = accepts?.(json);
+    if (objection !== undefined) throw new InvalidValueError(`This storage cannot hold the value for ${JSON.stringify(key)}: ${objection}`, '');
+  }
+}
+
+function isPromise(value: unknown): boolean {
+  return typeof value === 'object' && value !== null && 'then' in value && typeof value.then === 'function';
+}
