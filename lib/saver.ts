@@ -104,7 +104,7 @@ export class Saver<V> {
 
   /** Resolves when something more was saved, or failed. */
   async progress(signal: AbortSignal | undefined): Promise<void> {
-    const made = firstValueFrom(merge(this.#saves, this.#statusNow));
+    const made = firstValueFrom(merge(this.#saves, this.#statusNow), { defaultValue: undefined });
     this.#demand();
     await unlessAborted(made, signal);
   }
@@ -275,7 +275,7 @@ export class Saver<V> {
     onRefused(differences);
     if (flight.cleared !== undefined && leftOut.has(0)) onClearRefused();
     this.#tellStatus();
-    this.#waiters.settle(flight.seq, refused);
+    this.#waiters.settle(flight.seq, refused, flight.cleared === undefined ? undefined : leftOut.get(0));
   }
 
   #tellRefusal(refused: ReadonlyMap<string, string>, attempts: number, { leftOut }: BatchResult): void {
@@ -301,7 +301,7 @@ export class Saver<V> {
     const keys = this.#config.layers.unsavedKeys();
     const named = keys.slice(0, 5).map((key) => JSON.stringify(key)).join(', ');
     const isUnknown = this.#phase === 'saving' || this.#phase === 'failing';
-    return new SaveError(`${keys.length} keys are not saved: ${named}${keys.length > 5 ? ', …' : ''}.`, { outcome: isUnknown ? 'unknown' : 'pending', keys, cause });
+    return new SaveError(`${keys.length === 1 ? '1 key is' : `${keys.length} keys are`} not saved: ${named}${keys.length > 5 ? ', …' : ''}.`, { outcome: isUnknown ? 'unknown' : 'pending', keys, cause });
   }
 }
 

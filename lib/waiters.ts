@@ -1,4 +1,4 @@
-import { abortReason } from './aborted.ts';
+import { abortReason, onAbort } from './aborted.ts';
 import { DiscardedError, SaveError } from './errors.ts';
 
 interface Waiter {
@@ -18,34 +18,34 @@ export class Waiters {
   /** Resolves when the store as it was at `seq` is saved. An aborted `signal` ends the waiting alone. */
   wait(seq: number, keys: readonly string[] | undefined, signal: AbortSignal | undefined): Promise<void> {
     return new Promise((resolve, reject) => {
-      const onAbort = (): void => {
-        this.#waiting = this.#waiting.filter((other) => other !== waiter);
-        if (signal !== undefined) reject(abortReason(signal));
-      };
+      let leave = (): void => undefined;
       const waiter: Waiter = {
         seq,
         keys,
         resolve: () => {
-          signal?.removeEventListener('abort', onAbort);
+          leave();
           resolve();
         },
         reject: (error) => {
-          signal?.removeEventListener('abort', onAbort);
+          leave();
           reject(error);
         },
       };
-      signal?.addEventListener('abort', onAbort, { once: true });
       this.#waiting.push(waiter);
+      if (signal === undefined) return;
+      leave = onAbort(signal, () => {
+        this.#waiting = this.#waiting.filter((other) => other !== waiter);
+        reject(abortReason(signal));
+      });
     });
   }
 
-  /** Everything up to `seq` is saved but what was refused, by key with the reason. */
-  settle(seq: number, refused: ReadonlyMap<string, string>): void {
+  /** Everything up to `seq` is saved but what was refused, by key with the reason; `refusedClear` is why a `clear` was, if it was. */
+  settle(seq: number, refused: ReadonlyMap<string, string>, refusedClear: string | undefined): void {
     for (const waiter of this.#takeUpTo(seq)) {
-      const keys = refused.size === 0 ? [] : (waiter.keys ?? [...refused.keys()]).filter((key) => refused.has(key));
-      const [first] = keys;
-      if (first === undefined) waiter.resolve();
-      else waiter.reject(new SaveError(`Storage refused ${keys.length === 1 ? `the value of ${JSON.stringify(first)}` : `${keys.length} values`}: ${refused.get(first) ?? ''}`, { outcome: 'refused', keys }));
+      const error = waiter.keys === undefined && refusedClear !== undefined ? refusal([], `to clear: ${refusedClear}`) : refusalOf(waiter.keys ?? [...refused.keys()], refused);
+      if (error === undefined) waiter.resolve();
+      else waiter.reject(error);
     }
   }
 
@@ -68,4 +68,15 @@ export class Waiters {
     const end = this.#waiting.findIndex((waiter) => waiter.seq > seq);
     return this.#waiting.splice(0, end === -1 ? this.#waiting.length : end);
   }
+}
+
+function refusalOf(keys: readonly string[], refused: ReadonlyMap<string, string>): SaveError | undefined {
+  const concerned = refused.size === 0 ? [] : keys.filter((key) => refused.has(key));
+  const [first] = concerned;
+  if (first === undefined) return undefined;
+  return refusal(concerned, `${concerned.length === 1 ? `the value of ${JSON.stringify(first)}` : `${concerned.length} values`}: ${refused.get(first) ?? ''}`);
+}
+
+function refusal(keys: readonly string[], what: string): SaveError {
+  return new SaveError(`Storage refused ${what}`, { outcome: 'refused', keys });
 }

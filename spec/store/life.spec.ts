@@ -348,6 +348,18 @@ describe('limits', () => {
     await store.close();
   });
 
+  it('have a write that waits for room reject when the store closes', async () => {
+    const provider = controlledProvider();
+    provider.verdict = () => new ProviderError('full', { kind: 'halt' });
+    const store = await persistify(provider).withLimits({ pendingKeys: 1 }).withBatch({ intervalMs: 60_000 }).open('a');
+    store.errors$.subscribe();
+    store.set('a', 1);
+    const waiting = store.setAndSave('b', 1);
+    const [closed, waited] = await Promise.allSettled([store.close(), waiting]);
+    expect(closed).toMatchObject({ reason: { keys: ['a'] } });
+    expect(waited).toMatchObject({ reason: { code: 'STORE_CLOSED' } });
+  });
+
   it('count the bytes of keys and texts', async () => {
     const store = await persistify(controlledProvider()).withLimits({ pendingBytes: 100 }).withBatch({ intervalMs: 60_000 }).open('a');
     store.set('big', 'x'.repeat(500)); // alone it may pass, as it could never be saved otherwise
@@ -375,6 +387,20 @@ describe('an AbortSignal', () => {
     }
     expect(store.size).toBe(0);
     store.set('open', 'still');
+    await store.close();
+  });
+
+  it('serves any number of waiting writes without a warning, and is left without a listener of each', async () => {
+    const warnings: unknown[] = [];
+    const onWarning = (warning: Error): void => void warnings.push(warning.message);
+    process.on('warning', onWarning);
+    const store = await persistify(memory()).open('a');
+    const { signal } = new AbortController();
+    for (let round = 0; round < 3; round++) await Promise.all(Array.from({ length: 50 }, (_, index) => store.setAndSave(`k${index}`, round, { signal })));
+    await Promise.all(Array.from({ length: 20 }, () => store.reload({ signal })));
+    await settled();
+    process.off('warning', onWarning);
+    expect(warnings).toEqual([]);
     await store.close();
   });
 

@@ -253,9 +253,9 @@ describe('saving', () => {
     await store.setAndSave('a', 1);
     await vi.advanceTimersByTimeAsync(1);
     provider.verdict = () => ({ leaveOut: [0] });
-    store.clear();
+    const clearing = store.clearAndSave();
     store.set('b', 2);
-    await store.flush();
+    await expect(clearing).rejects.toMatchObject({ outcome: 'refused', message: expect.stringContaining('to clear') as string });
     await vi.advanceTimersByTimeAsync(10);
     expect(Object.fromEntries(store)).toEqual({ a: 1, b: 2 });
     await store.close();
