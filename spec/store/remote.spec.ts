@@ -1,0 +1,53 @@
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+
+import { filter, firstValueFrom, take, toArray } from 'rxjs';
+import { memory, persistify } from 'rx-persistify';
+import { jsonFile } from 'rx-persistify/json-file';
+import { describe, expect, it, onTestFinished } from 'vitest';
+
+describe('what others change in storage', () => {
+  it('reaches a store on the same memory provider as remote changes, and its own unsaved ones stay', async () => {
+    const provider = memory();
+    const [first, second] = await Promise.all([persistify(provider).open('a'), persistify(provider).withBatch({ intervalMs: 60_000 }).open('a')]);
+    second.set('mine', 1);
+    const told = firstValueFrom(second.changes$.pipe(take(2), toArray()));
+    first.set('theirs', 1);
+    first.set('mine', 2);
+    first.set('gone', 1);
+    first.delete('gone');
+    await first.flush();
+    const another = first.setAndSave('later', 1);
+    expect(await told).toMatchObject([
+      { type: 'set', key: 'theirs', value: 1, origin: 'remote' },
+      { type: 'set', key: 'later', value: 1, origin: 'remote' },
+    ]);
+    await another;
+    expect(Object.fromEntries(second)).toEqual({ mine: 1, theirs: 1, later: 1 });
+    await second.close();
+    await first.reload();
+    expect(first.get('mine')).toBe(1);
+    await first.close();
+  });
+
+  it('by hand in an open JSON file becomes remote changes; a broken edit is told and changes nothing', async () => {
+    const directory = await mkdtemp(join(tmpdir(), 'rx-persistify-remote-'));
+    onTestFinished(() => rm(directory, { recursive: true }));
+    const store = await persistify(jsonFile({ directory })).open<Record<string, unknown>>('prefs');
+    await store.setAndSave('theme', 'dark');
+    await store.setAndSave('old', 1);
+    await store.close();
+    const again = await persistify(jsonFile({ directory })).open<Record<string, unknown>>('prefs');
+    const told = firstValueFrom(again.changes$.pipe(take(3), toArray()));
+    await writeFile(join(directory, 'prefs.json'), '{\n  "theme": "light",\n  "size": 14\n}\n');
+    expect(new Set((await told).map((change) => ('key' in change ? `${change.type} ${change.key} ${change.origin}` : change.type)))).toEqual(
+      new Set(['delete old remote', 'set theme remote', 'set size remote']),
+    );
+    const broken = firstValueFrom(again.errors$.pipe(filter(({ error }) => error.code === 'CORRUPT_DATA')));
+    await writeFile(join(directory, 'prefs.json'), '{ "theme": ');
+    expect(await broken).toMatchObject({ operation: 'provider', fatal: false });
+    expect(Object.fromEntries(again)).toEqual({ theme: 'light', size: 14 });
+    await again.close();
+  });
+});
