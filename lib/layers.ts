@@ -2,8 +2,6 @@ import type { Quarantined } from './change.ts';
 import type { Mutation } from './mutation.ts';
 import { asBase, lowest, sizeOf, storedKeys, type Base, type Clearing, type Entry, type Flight, type Overlay, type TransactionGroup } from './overlay.ts';
 
-export { TransactionGroup, type Clearing, type Flight, type Overlay } from './overlay.ts';
-
 /** How a key looked before and after. */
 export interface Difference<V> {
   readonly key: string;

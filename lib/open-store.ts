@@ -1,4 +1,4 @@
-import { defaultIfEmpty, firstValueFrom, from, ignoreElements, map, race, take, timer, type Observable } from 'rxjs';
+import { defaultIfEmpty, defer, firstValueFrom, from, ignoreElements, map, race, take, timer, type Observable } from 'rxjs';
 
 import { abortReason, unlessAborted } from './aborted.ts';
 import type { Change, Failure, Origin, Quarantined, Save, Status } from './change.ts';
@@ -265,7 +265,7 @@ export class OpenStore implements Store<Record<string, unknown>> {
     const read = from(Promise.allSettled(this.#readings));
     await firstValueFrom(race(read, timer(deadlineMs, settings.scheduler)));
     const unsaved = await this.#saver.finish(leftMs());
-    const closing = from(session.close()).pipe(ignoreElements(), defaultIfEmpty(undefined));
+    const closing = defer(() => session.close()).pipe(ignoreElements(), defaultIfEmpty(undefined));
     const late$ = timer(Math.max(leftMs(), RELEASE_MS), settings.scheduler).pipe(
       map(() => {
         throw new SaveError(`The provider of store ${JSON.stringify(this.name)} did not close in time.`, { outcome: 'unknown', keys: [] });
@@ -311,6 +311,7 @@ export class OpenStore implements Store<Record<string, unknown>> {
     this.#isResyncQueued = true;
     queueMicrotask(() => {
       this.#isResyncQueued = false;
+      if (this.#closed !== undefined) return;
       this.#readAnew(0, origin).catch((error: unknown) => {
         this.report('watch', providerFailure(error));
         // Storage is out of reach; when it is back, something is saved.

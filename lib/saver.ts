@@ -3,8 +3,9 @@ import { audit, catchError, defer, firstValueFrom, from, map, merge, of, race, S
 import { unlessAborted } from './aborted.ts';
 import type { Failure, Save, Status } from './change.ts';
 import { ProviderError, SaveError, type PersistifyError } from './errors.ts';
-import type { Clearing, Difference, Flight, Layers, Overlay } from './layers.ts';
+import type { Difference, Layers } from './layers.ts';
 import type { Batch, BatchResult } from './mutation.ts';
+import type { Clearing, Flight, Overlay } from './overlay.ts';
 import { checkResult, isRetryable, providerFailure } from './provider-failure.ts';
 import type { ProviderSession } from './providers/provider.ts';
 import type { Settings } from './settings.ts';

@@ -1,6 +1,7 @@
 import { CorruptDataError } from '../lib/errors.ts';
-import { TransactionGroup, type Difference, type Flight, type Layers, type LoadedEntry, type Savepoint } from '../lib/layers.ts';
+import { type Difference, type Layers, type LoadedEntry, type Savepoint } from '../lib/layers.ts';
 import type { Mutation } from '../lib/mutation.ts';
+import { TransactionGroup, type Flight } from '../lib/overlay.ts';
 
 /** A value is an object, so that the same text and the same object can be told apart. */
 export interface Value {

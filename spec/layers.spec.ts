@@ -3,7 +3,8 @@ import { describe, expect, it } from 'vitest';
 
 import type { Quarantined } from '../lib/change.ts';
 import { CorruptDataError } from '../lib/errors.ts';
-import { Layers, TransactionGroup, type Flight, type LoadedEntry } from '../lib/layers.ts';
+import { Layers, type LoadedEntry } from '../lib/layers.ts';
+import { TransactionGroup, type Flight } from '../lib/overlay.ts';
 import { byKeyOrder, LayersModel, type Value } from './layers-model.ts';
 
 const KEYS = ['a', 'b', 'c', 'd', 'long key'] as const;

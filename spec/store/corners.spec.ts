@@ -109,6 +109,23 @@ describe('options', () => {
   });
 });
 
+describe('a provider that throws synchronously when it is closed', () => {
+  it('has close reject, and yet every stream complete and the name be free', async () => {
+    const provider = controlledProvider(memory(), {
+      close: () => {
+        throw new Error('not closing');
+      },
+    });
+    const stores = persistify(provider);
+    const store = await stores.open('a');
+    let isComplete = false;
+    store.changes$.subscribe({ complete: () => (isComplete = true) });
+    await expect(store.close()).rejects.toThrow('not closing');
+    expect([isComplete, store.status.state]).toEqual([true, 'closed']);
+    expect(await stores.open('a')).not.toBe(store);
+  });
+});
+
 describe('a close that gives up', () => {
   it('rejects a reload that waits behind a write that hangs', async () => {
     const provider = controlledProvider();
