@@ -4,7 +4,7 @@ import type { PersistifyError } from './errors.ts';
 export type Origin = 'local' | 'remote' | 'reload';
 
 interface ChangeBase {
-  /** Counts this store's changes since `open`; grows by one. (Deleting a quarantined entry, which no read sees, takes one too.) */
+  /** Counts this store's changes since `open`; grows by one. */
   readonly seq: number;
   readonly origin: Origin;
   /** The number of the transaction that it is part of. */
@@ -81,6 +81,8 @@ export interface Status {
   readonly state: 'idle' | 'pending' | 'saving' | 'retrying' | 'failing' | 'closed';
   /** How many mutations are not saved yet. */
   readonly pending: number;
+  /** How much of what `withLimits` allows is taken: from 0 to 1, or above where a write that waited for room is alone too large; 0 without limits. */
+  readonly fullness: number;
   /** Wall-clock time of the last save of this store, in milliseconds since 1970. */
   readonly lastSavedAt: number | undefined;
 }

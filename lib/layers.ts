@@ -1,6 +1,8 @@
 import type { Quarantined } from './change.ts';
+import { deadlineOf, hasEnded, inRange } from './deadline.ts';
+import { Lifetimes } from './lifetimes.ts';
 import type { Mutation } from './mutation.ts';
-import { asBase, lowest, sizeOf, storedKeys, type Base, type Clearing, type Entry, type Flight, type Overlay, type TransactionGroup } from './overlay.ts';
+import { asBase, entryOf, hides, isMortal, lowest, sizeOf, storedKeys, type Base, type Clearing, type Entry, type Flight, type Mortal, type Overlay, type StoredValue, type TransactionGroup } from './overlay.ts';
 
 /** How a key looked before and after. */
 export interface Difference<V> {
@@ -15,11 +17,20 @@ export interface Savepoint {
   readonly seq: number;
 }
 
-export interface LoadedEntry<V> {
-  readonly value: V;
-  readonly version: number;
+export interface LoadedEntry<V> extends StoredValue<V> {
   readonly json: string;
 }
+
+/** What a batch that is settled leaves to do. */
+export interface Settled<V> {
+  /** What a read sees change. */
+  readonly differences: Difference<V>[];
+  /** What should have expired, but storage knows better: by its clock the time has not come, or another process prolonged it. */
+  readonly unexpired: { readonly key: string; readonly base: StoredValue<V> }[];
+}
+
+/** What is laid over an entry or its absence. */
+type Cover<V> = Pick<Overlay<V>, 'type' | 'json' | 'value' | 'expiresAt' | 'group'>;
 
 /**
  * The two layers of a dictionary. *Base* is what storage is known to hold; the *overlay* is what this process has
@@ -29,10 +40,14 @@ export interface LoadedEntry<V> {
  * batch will hold, in order; `hidden` has the overlays of deleted keys, which no entry carries.
  */
 export class Layers<V> {
-  /** What reads see. */
+  /** What reads see, and what has ended and was not told yet, which they do not. */
   view = new Map<string, Entry<V>>();
   quarantined = new Map<string, Quarantined>();
+  /** Counts what is told. */
   seq = 0;
+  /** Counts every mutation, also those that no read sees; by it is waited. */
+  revision = 0;
+  readonly lifetimes: Lifetimes<V>;
   #hidden = new Map<string, Overlay<V>>();
   #pending: Overlay<V>[] = [];
   #pendingBytes = 0;
@@ -40,6 +55,10 @@ export class Layers<V> {
   #flight: Flight<V> | undefined;
   /** Undoes the transaction under way, last first. */
   #undo: (() => void)[] | undefined;
+
+  constructor(lifetimes = new Lifetimes<V>()) {
+    this.lifetimes = lifetimes;
+  }
 
   /** How many mutations the next batch will hold. */
   get pendingCount(): number {
@@ -76,32 +95,74 @@ export class Layers<V> {
     return overlay !== undefined && !overlay.flying;
   }
 
-  set(key: string, value: V, json: string, group: TransactionGroup | undefined): Entry<V> {
-    const entry = this.view.get(key);
-    if (entry !== undefined) {
-      if (this.#undo !== undefined) this.#undoEntry(key, entry, this.#undo);
-      const base = entry.overlay === undefined ? { value: entry.value, version: entry.version } : undefined;
-      entry.overlay = this.#layOver(key, entry.overlay, base, value, json, group);
-      entry.value = value;
-      return entry;
-    }
-    return this.#insert(key, value, json, group);
+  /** Whether anything of `key` is unsaved, be it that it is deleted. */
+  isUnsaved(key: string): boolean {
+    return this.#overlayOf(key) !== undefined;
   }
 
-  /** Returns whether there was anything to delete, be it unreadable. */
-  delete(key: string, group: TransactionGroup | undefined): boolean {
+  /** What a read sees. */
+  find(key: string): Entry<V> | undefined {
     const entry = this.view.get(key);
-    if (entry === undefined) return this.quarantined.has(key) && this.#deleteQuarantined(key, group);
+    return entry === undefined || this.isVisible(entry) ? entry : undefined;
+  }
+
+  readonly isVisible = (entry: Entry<V>): boolean => entry.expiresAt === undefined || !hasEnded(entry, this.lifetimes.now());
+
+  /** How many entries a read sees. */
+  get size(): number {
+    return this.view.size - this.lifetimes.endedCount;
+  }
+
+  /** To be called when what has ended under `key` has expired. `expiresAt` of `Infinity`: it stays. */
+  set(key: string, value: V, json: string, group: TransactionGroup | undefined, expiresAt = Infinity): Entry<V> {
+    const entry = this.view.get(key);
+    const cover: Cover<V> = { type: 'set', json, value, group, expiresAt: expiresAt === Infinity ? undefined : expiresAt };
+    if (entry === undefined) return this.#insert(key, value, cover, expiresAt);
     if (this.#undo !== undefined) this.#undoEntry(key, entry, this.#undo);
-    this.view.delete(key);
-    this.#hidden.set(key, this.#layOver(key, entry.overlay, { value: entry.value, version: entry.version }, undefined, undefined, group));
+    const overlay = this.#layOver(key, entry.overlay, entry.overlay === undefined ? storedValue(entry) : undefined, cover);
+    return this.#renew(key, entry, value, entry.version, overlay, expiresAt);
+  }
+
+  /** Returns whether there was anything to delete, be it unreadable, or, `ifUnknown`, be it in storage alone. */
+  delete(key: string, group: TransactionGroup | undefined, ifUnknown = false): boolean {
+    const entry = this.view.get(key);
+    const cover: Cover<V> = { type: 'delete', json: undefined, value: undefined, group, expiresAt: undefined };
+    if (entry !== undefined) this.#remove(key, entry, cover);
+    else if (this.quarantined.has(key) || (ifUnknown && this.#hidden.get(key)?.type !== 'delete')) this.#deleteUnseen(key, cover);
+    else return ifUnknown;
     return true;
   }
 
-  /** Returns what reads saw before, or `undefined` if storage has nothing to clear either. */
-  clear(group: TransactionGroup | undefined): Map<string, Entry<V>> | undefined {
-    if (this.view.size === 0 && this.quarantined.size === 0) return undefined;
+  /** Removes an entry that has ended: from storage too, unless it was prolonged there. */
+  expire(entry: Mortal<V>): void {
+    const { key, overlay } = entry;
+    // Nothing can have happened in storage to what has not reached it.
+    const type = overlay === undefined || overlay.flying || overlay.type === 'touch' ? 'expire' : 'delete';
+    this.#remove(key, entry, { type, json: undefined, value: undefined, group: undefined, expiresAt: undefined });
+  }
+
+  /** Has storage told of the deadline of `entry`, which has moved. */
+  touch(entry: Mortal<V>): void {
+    const { key, value, overlay } = entry;
+    const expiresAt = deadlineOf(entry);
+    this.lifetimes.told(entry);
+    if (overlay !== undefined && !overlay.flying) {
+      overlay.expiresAt = expiresAt;
+      return;
+    }
+    if (this.#undo !== undefined) this.#undoEntry(key, entry, this.#undo);
+    entry.overlay = this.#layOver(key, overlay, storedValue(entry), { type: 'touch', json: undefined, value, group: undefined, expiresAt });
+  }
+
+  /**
+   * Returns what reads saw before, or `undefined` if storage has nothing to clear either; with `ifUnknown` it may have what
+   * memory does not know of. To be called when what has ended has expired.
+   */
+  clear(group: TransactionGroup | undefined, ifUnknown = false): Map<string, Entry<V>> | undefined {
+    if (this.view.size === 0 && this.quarantined.size === 0 && !ifUnknown) return undefined;
+    this.revision++;
     const before = { view: this.view, hidden: this.#hidden, pending: this.#pending, bytes: this.#pendingBytes, clearing: this.#clearing, quarantined: this.quarantined };
+    const restoreLifetimes = this.lifetimes.clear();
     this.#undo?.push(() => {
       this.view = before.view;
       this.#hidden = before.hidden;
@@ -109,6 +170,7 @@ export class Layers<V> {
       this.#pendingBytes = before.bytes;
       this.#clearing = before.clearing;
       this.quarantined = before.quarantined;
+      restoreLifetimes();
     });
     // What was pending is stored no more; a transaction that it was part of now is part of this.
     const groups = [before.clearing?.group, ...before.pending.map((overlay) => overlay.group)];
@@ -119,7 +181,7 @@ export class Layers<V> {
     this.#pendingBytes = 0;
     this.quarantined = new Map();
     // What came after an earlier clear that is still pending never was in storage.
-    this.#clearing = { seq: this.seq, group: joined, keys: before.clearing?.keys ?? (() => storedKeys(before)) };
+    this.#clearing = { revision: this.revision, group: joined, keys: before.clearing?.keys ?? (() => storedKeys(before)) };
     return before.view;
   }
 
@@ -145,16 +207,13 @@ export class Layers<V> {
   /** All that is pending, as one batch; `undefined` if nothing is. One flight at a time: `settle` the one before first. */
   takeFlight(): Flight<V> | undefined {
     if (this.pendingCount === 0) return undefined;
-    const numberOf = (group: TransactionGroup | undefined) => (group === undefined ? undefined : { transaction: group.root.number });
     const mutations: Mutation[] = [];
     if (this.#clearing !== undefined) mutations.push({ type: 'clear', ...numberOf(this.#clearing.group) });
     for (const overlay of this.#pending) {
       overlay.flying = true;
-      const { key, json, group } = overlay;
-      if (group === undefined) mutations.push(json === undefined ? { type: 'delete', key } : { type: 'set', key, json });
-      else mutations.push(json === undefined ? { type: 'delete', key, ...numberOf(group) } : { type: 'set', key, json, ...numberOf(group) });
+      mutations.push(mutationOf(overlay));
     }
-    this.#flight = { seq: this.seq, mutations, overlays: this.#pending, cleared: this.#clearing, bytes: this.#pendingBytes };
+    this.#flight = { seq: this.seq, revision: this.revision, mutations, overlays: this.#pending, cleared: this.#clearing, bytes: this.#pendingBytes };
     this.#pending = [];
     this.#pendingBytes = 0;
     this.#clearing = undefined;
@@ -163,33 +222,33 @@ export class Layers<V> {
 
   /**
    * Storage has answered: what it took is base now, and what it left out shows its base again. `leftOut` has places in
-   * `flight.mutations`. Returns what a read sees change.
+   * `flight.mutations`.
    */
-  settle(flight: Flight<V>, version: number, leftOut: ReadonlySet<number>): Difference<V>[] {
-    const differences: Difference<V>[] = [];
+  settle(flight: Flight<V>, version: number, leftOut: ReadonlySet<number>): Settled<V> {
+    const settled: Settled<V> = { differences: [], unexpired: [] };
     const first = flight.cleared === undefined ? 0 : 1;
     for (const [index, overlay] of flight.overlays.entries()) {
-      if (leftOut.has(index + first)) this.#uncover(overlay, differences);
+      if (leftOut.has(index + first)) this.#uncover(overlay, settled);
       else this.#sink(overlay, version);
     }
     this.#flight = undefined;
-    return differences;
+    return settled;
   }
 
   /**
-   * Storage was read anew: `entries` are the base now. Overlays up to `discardSeq` go (0: all stay), the others stay above
-   * it; nothing is to be discarded while a batch is under way. `textOf` gives the text of a value in memory; an entry whose text is the same keeps its value, that very object.
-   * Returns what a read sees change.
+   * Storage was read anew: `entries` are the base now. Overlays up to `discardRevision` go (0: all stay), the others stay
+   * above it; nothing is to be discarded while a batch is under way. `textOf` gives the text of a value in memory; an entry
+   * whose text is the same keeps its value, that very object. Returns what a read sees change.
    */
-  rebase(entries: ReadonlyMap<string, LoadedEntry<V>>, quarantined: ReadonlyMap<string, Quarantined>, discardSeq: number, textOf: (value: V) => string): Difference<V>[] {
-    this.#discard(discardSeq);
+  rebase(entries: ReadonlyMap<string, LoadedEntry<V>>, quarantined: ReadonlyMap<string, Quarantined>, discardRevision: number, textOf: (value: V) => string): Difference<V>[] {
+    this.#discard(discardRevision);
     const isHidden = this.#clearing !== undefined || this.#flight?.cleared !== undefined;
     const differences: Difference<V>[] = [];
     for (const [key, overlay] of this.#overlays()) lowest(overlay).base = isHidden ? undefined : (entries.get(key) ?? asBase(quarantined.get(key)));
     for (const [key, entry] of this.view) {
-      if (entry.overlay !== undefined || (!isHidden && entries.has(key))) continue;
-      this.view.delete(key);
-      differences.push({ key, before: entry.value, after: undefined });
+      if (hides(entry.overlay) || (!isHidden && entries.has(key))) continue;
+      this.#forget(key, entry);
+      if (this.isVisible(entry)) differences.push({ key, before: entry.value, after: undefined });
     }
     this.quarantined = new Map();
     const flying = this.#flight?.overlays ?? [];
@@ -198,31 +257,69 @@ export class Layers<V> {
     }
     if (isHidden) return differences;
     for (const [key, bad] of quarantined) if (this.#overlayOf(key) === undefined) this.quarantined.set(key, bad);
-    for (const [key, loaded] of entries) this.#rebaseEntry(key, loaded, textOf, differences);
+    for (const [key, loaded] of entries) this.rebaseEntry(key, loaded, textOf, differences);
     return differences;
   }
 
-  #rebaseEntry(key: string, { value, version, json }: LoadedEntry<V>, textOf: (value: V) => string, differences: Difference<V>[]): void {
+  /** What storage is found to hold under one key; adds to `differences` what a read sees change. */
+  rebaseEntry(key: string, loaded: LoadedEntry<V>, textOf: (value: V) => string, differences: Difference<V>[]): void {
     const entry = this.view.get(key);
     if (entry === undefined) {
-      if (this.#hidden.has(key)) return;
-      this.view.set(key, { value, version, overlay: undefined });
-      differences.push({ key, before: undefined, after: value });
+      if (!this.#isStillThere(key, loaded)) return;
+      const shown = this.load(key, loaded);
+      if (this.isVisible(shown)) differences.push({ key, before: undefined, after: loaded.value });
       return;
     }
-    if (entry.overlay !== undefined) return;
-    entry.version = version;
-    if (textOf(entry.value) === json) return;
-    differences.push({ key, before: entry.value, after: value });
-    entry.value = value;
+    if (hides(entry.overlay)) return;
+    const wasVisible = this.isVisible(entry);
+    const isSame = textOf(entry.value) === loaded.json;
+    const before = entry.value;
+    const { version, expiresAt = Infinity } = loaded;
+    // What was prolonged in memory and not in storage yet is not cut short, where it is the same entry still.
+    const deadline = isMortal(entry) && entry.version === version ? Math.max(deadlineOf(entry), inRange(expiresAt)) : inRange(expiresAt);
+    const isPut = isMortal(entry) && deadlineOf(entry) === deadline;
+    if (isPut || (!isMortal(entry) && expiresAt === Infinity)) Object.assign(entry, { value: isSame ? before : loaded.value, version });
+    else this.#renew(key, entry, isSame ? before : loaded.value, version, entry.overlay, expiresAt === Infinity ? Infinity : deadline);
+    if (!isSame && wasVisible) differences.push({ key, before, after: loaded.value });
   }
 
-  /** Takes back the pending overlays up to `seq`, leaving entries without one where there is no telling what is below. */
-  #discard(seq: number): void {
-    if (this.#clearing !== undefined && this.#clearing.seq <= seq) this.#clearing = undefined;
-    const kept = this.#pending.filter((overlay) => overlay.seq > seq);
+  /** An entry as storage has it, under a key that nothing is known of. */
+  load(key: string, { value, version, expiresAt }: StoredValue<V>): Entry<V> {
+    const entry = entryOf(key, value, version, undefined, expiresAt === undefined ? Infinity : inRange(expiresAt));
+    this.view.set(key, entry);
+    if (isMortal(entry)) this.lifetimes.list(entry);
+    return entry;
+  }
+
+  /** Asks storage again to end what it would not. */
+  expireAgain(key: string, base: StoredValue<V>): void {
+    if (this.view.has(key) || this.#overlayOf(key) !== undefined || this.quarantined.has(key)) return;
+    this.#hidden.set(key, this.#layOver(key, undefined, base, { type: 'expire', json: undefined, value: undefined, group: undefined, expiresAt: undefined }));
+  }
+
+  /** Memory alone lets go of an entry that storage has as it is. */
+  drop(key: string): void {
+    const entry = this.view.get(key);
+    if (entry !== undefined && entry.overlay === undefined) this.#forget(key, entry);
+  }
+
+  /** Whether what storage has under a key that reads do not see is to be seen: not if this process has removed it. */
+  #isStillThere(key: string, { expiresAt }: LoadedEntry<V>): boolean {
+    const overlay = this.#hidden.get(key);
+    if (overlay === undefined) return true;
+    const isProlonged = expiresAt === undefined || expiresAt > this.lifetimes.now();
+    if (overlay.type !== 'expire' || overlay.flying || overlay.under !== undefined || !isProlonged) return false;
+    this.#hidden.delete(key);
+    this.#dropPending(overlay);
+    return true;
+  }
+
+  /** Takes back the pending overlays up to `revision`, leaving entries without one where there is no telling what is below. */
+  #discard(revision: number): void {
+    if (this.#clearing !== undefined && this.#clearing.revision <= revision) this.#clearing = undefined;
+    const kept = this.#pending.filter((overlay) => overlay.revision > revision);
     for (const overlay of this.#pending) {
-      if (overlay.seq > seq) continue;
+      if (overlay.revision > revision) continue;
       this.#hidden.delete(overlay.key);
       const entry = this.view.get(overlay.key);
       if (entry !== undefined) entry.overlay = undefined;
@@ -231,38 +328,68 @@ export class Layers<V> {
     this.#pendingBytes = kept.reduce((sum, overlay) => sum + sizeOf(overlay), 0);
   }
 
-  #insert(key: string, value: V, json: string, group: TransactionGroup | undefined): Entry<V> {
+  #insert(key: string, value: V, cover: Cover<V>, expiresAt: number): Entry<V> {
     const below = this.#hidden.get(key);
     const quarantined = this.quarantined.get(key);
     if (this.#undo !== undefined) this.#undoInsert(key, below, quarantined, this.#undo);
     this.#hidden.delete(key);
     this.quarantined.delete(key);
-    const overlay = this.#layOver(key, below, asBase(quarantined), value, json, group);
-    const entry: Entry<V> = { value, version: 0, overlay };
+    const overlay = this.#layOver(key, below, asBase(quarantined), cover);
+    const entry = entryOf(key, value, 0, overlay, expiresAt);
     this.view.set(key, entry);
+    if (isMortal(entry)) this.lifetimes.list(entry);
     return entry;
   }
 
-  #deleteQuarantined(key: string, group: TransactionGroup | undefined): boolean {
+  #remove(key: string, entry: Entry<V>, cover: Cover<V>): void {
+    if (this.#undo !== undefined) this.#undoEntry(key, entry, this.#undo);
+    const base = storedValue(entry);
+    this.view.delete(key);
+    if (isMortal(entry)) this.lifetimes.leave(entry);
+    this.#hidden.set(key, this.#layOver(key, entry.overlay, base, cover));
+  }
+
+  #deleteUnseen(key: string, cover: Cover<V>): void {
+    const below = this.#hidden.get(key);
     const quarantined = this.quarantined.get(key);
-    if (this.#undo !== undefined) this.#undoInsert(key, undefined, quarantined, this.#undo);
+    if (this.#undo !== undefined) this.#undoInsert(key, below, quarantined, this.#undo);
     this.quarantined.delete(key);
-    this.#hidden.set(key, this.#layOver(key, undefined, asBase(quarantined), undefined, undefined, group));
-    return true;
+    this.#hidden.set(key, this.#layOver(key, below, asBase(quarantined), cover));
+  }
+
+  /** `entry` with another value and deadline; another object where the deadline comes, goes or moves forward. */
+  #renew(key: string, entry: Entry<V>, value: V, version: number, overlay: Overlay<V> | undefined, expiresAt: number): Entry<V> {
+    if (isMortal(entry) ? expiresAt !== Infinity && expiresAt >= deadlineOf(entry) && entry.expiresAt > 0 : expiresAt === Infinity) {
+      entry.value = value;
+      entry.version = version;
+      entry.overlay = overlay;
+      if (!isMortal(entry)) return entry;
+      this.lifetimes.told(entry);
+      entry.expiresAt = expiresAt;
+      return entry;
+    }
+    if (isMortal(entry)) this.lifetimes.leave(entry);
+    const renewed = entryOf(key, value, version, overlay, expiresAt);
+    this.view.set(key, renewed);
+    if (isMortal(renewed)) this.lifetimes.list(renewed);
+    return renewed;
   }
 
   /** The pending overlay of `key`: the one that is there, or a new one above `base` or above the one under way. */
-  #layOver(key: string, present: Overlay<V> | undefined, base: Base<V>, value: V | undefined, json: string | undefined, group: TransactionGroup | undefined): Overlay<V> {
+  #layOver(key: string, present: Overlay<V> | undefined, base: Base<V>, { type, json, value, group, expiresAt }: Cover<V>): Overlay<V> {
+    const revision = ++this.revision;
     if (present !== undefined && !present.flying) {
       this.#pendingBytes -= sizeOf(present);
-      present.seq = this.seq;
+      present.type = type;
+      present.revision = revision;
       present.json = json;
       present.value = value;
+      present.expiresAt = expiresAt;
       present.group = this.#join(present.group, group);
       this.#pendingBytes += sizeOf(present);
       return present;
     }
-    const overlay: Overlay<V> = { key, seq: this.seq, json, value, group, flying: false, base: present === undefined ? base : undefined, under: present, over: undefined };
+    const overlay: Overlay<V> = { key, type, revision, json, value, expiresAt, group, flying: false, base: present === undefined ? base : undefined, under: present, over: undefined };
     if (present !== undefined) present.over = overlay;
     this.#pending.push(overlay);
     this.#pendingBytes += sizeOf(overlay);
@@ -271,22 +398,23 @@ export class Layers<V> {
 
   /** A saved overlay becomes base: of the overlay above it, or of the entry. */
   #sink(overlay: Overlay<V>, version: number): void {
-    const { key, over, json } = overlay;
+    const { key, over, type, expiresAt } = overlay;
     if (over !== undefined) {
       over.under = undefined;
-      over.base = json === undefined ? undefined : { value: overlay.value as V, version }; // with a text there is a value
+      if (type === 'touch') over.base = overlay.base;
+      else over.base = type === 'set' ? stored(overlay.value as V, version, expiresAt) : undefined; // what is set has a value
       return;
     }
     const entry = this.view.get(key);
     if (entry?.overlay === overlay) {
       entry.overlay = undefined;
-      entry.version = version;
+      if (type !== 'touch') entry.version = version;
     } else if (this.#hidden.get(key) === overlay) this.#hidden.delete(key);
   }
 
-  /** A refused overlay goes, and its base shows again. */
-  #uncover(overlay: Overlay<V>, differences: Difference<V>[]): void {
-    const { key, over, base } = overlay;
+  /** An overlay that was left out goes, and its base shows again. */
+  #uncover(overlay: Overlay<V>, { differences, unexpired }: Settled<V>): void {
+    const { key, over, base, type } = overlay;
     if (over !== undefined) {
       over.under = undefined;
       over.base = base;
@@ -294,18 +422,37 @@ export class Layers<V> {
     }
     const entry = this.view.get(key);
     if (entry?.overlay !== overlay && this.#hidden.get(key) !== overlay) return;
-    const before = entry?.value;
     this.#hidden.delete(key);
+    if (type === 'touch') {
+      if (entry !== undefined) entry.overlay = undefined;
+      return;
+    }
+    if (type === 'expire') {
+      if (base !== undefined && 'value' in base) unexpired.push({ key, base });
+      return;
+    }
+    const before = entry?.value;
     if (base !== undefined && 'value' in base) {
-      if (entry === undefined) this.view.set(key, { value: base.value, version: base.version, overlay: undefined });
-      else Object.assign(entry, { value: base.value, version: base.version, overlay: undefined });
-      if (!Object.is(before, base.value)) differences.push({ key, before, after: base.value });
+      const shown = entry === undefined ? this.load(key, base) : this.#renew(key, entry, base.value, base.version, undefined, base.expiresAt ?? Infinity);
+      const after = this.isVisible(shown) ? base.value : undefined;
+      if (!Object.is(before, after)) differences.push({ key, before, after });
       return;
     }
     if (base !== undefined) this.quarantined.set(key, base.quarantined);
     if (entry === undefined) return;
-    this.view.delete(key);
+    this.#forget(key, entry);
     differences.push({ key, before, after: undefined });
+  }
+
+  #forget(key: string, entry: Entry<V>): void {
+    this.view.delete(key);
+    if (isMortal(entry)) this.lifetimes.leave(entry);
+    if (entry.overlay !== undefined && !entry.overlay.flying) this.#dropPending(entry.overlay);
+  }
+
+  #dropPending(overlay: Overlay<V>): void {
+    this.#pending = this.#pending.filter((other) => other !== overlay);
+    this.#pendingBytes -= sizeOf(overlay);
   }
 
   #overlayOf(key: string): Overlay<V> | undefined {
@@ -327,21 +474,40 @@ export class Layers<V> {
   }
 
   #undoEntry(key: string, entry: Entry<V>, undo: (() => void)[]): void {
-    const { value, overlay } = entry;
+    const { value, version, overlay } = entry;
     const restorePending = this.#pendingRestorer(overlay);
+    const revive = this.#reviver(entry);
     undo.push(() => {
       restorePending();
       this.#hidden.delete(key);
+      const present = this.view.get(key);
+      if (present !== undefined && present !== entry && isMortal(present)) this.lifetimes.leave(present);
       entry.value = value;
+      entry.version = version;
       entry.overlay = overlay;
       this.view.set(key, entry);
+      revive();
     });
+  }
+
+  #reviver(entry: Entry<V>): () => void {
+    if (!isMortal(entry)) return () => undefined;
+    const { lifetimes } = this;
+    const { expiresAt } = entry;
+    const saved = lifetimes.savedDeadline(entry);
+    const own = lifetimes.ownTtl(entry);
+    return () => {
+      lifetimes.revive(entry, expiresAt, saved);
+      lifetimes.giveOwnTtl(entry, own);
+    };
   }
 
   #undoInsert(key: string, below: Overlay<V> | undefined, quarantined: Quarantined | undefined, undo: (() => void)[]): void {
     const restorePending = this.#pendingRestorer(below);
     undo.push(() => {
       restorePending();
+      const present = this.view.get(key);
+      if (present !== undefined && isMortal(present)) this.lifetimes.leave(present);
       this.view.delete(key);
       if (below === undefined) this.#hidden.delete(key);
       else this.#hidden.set(key, below);
@@ -360,4 +526,26 @@ export class Layers<V> {
       if (present !== undefined && state !== undefined) Object.assign(present, state);
     };
   }
+}
+
+/** What storage holds of an entry that nothing but a `touch` lies over. */
+function storedValue<V>({ value, version, expiresAt }: Entry<V>): StoredValue<V> {
+  return stored(value, version, expiresAt === undefined ? undefined : deadlineOf({ expiresAt }));
+}
+
+function stored<V>(value: V, version: number, expiresAt: number | undefined): StoredValue<V> {
+  return expiresAt === undefined ? { value, version } : { value, version, expiresAt };
+}
+
+function mutationOf<V>(overlay: Overlay<V>): Mutation {
+  const { key, type, json, group, base, expiresAt } = overlay;
+  if (type === 'touch') return { type, key, expiresAt: expiresAt ?? Infinity };
+  if (type === 'expire' && base !== undefined && 'value' in base) return { type, key, version: base.version };
+  if (json === undefined) return group === undefined ? { type: 'delete', key } : { type: 'delete', key, ...numberOf(group) };
+  if (group === undefined) return expiresAt === undefined ? { type: 'set', key, json } : { type: 'set', key, json, expiresAt };
+  return { type: 'set', key, json, ...(expiresAt === undefined ? undefined : { expiresAt }), ...numberOf(group) };
+}
+
+function numberOf(group: TransactionGroup | undefined): { readonly transaction: number } | undefined {
+  return group === undefined ? undefined : { transaction: group.root.number };
 }

@@ -29,6 +29,11 @@ export class Limits {
     return layers.unsavedCount + growth <= this.#pendingKeys && layers.unsavedBytes + key.length + json.length <= this.#pendingBytes;
   }
 
+  /** How much of what is allowed is taken, from 0 on. */
+  get fullness(): number {
+    return this.#isBounded ? Math.max(this.#layers.unsavedCount / this.#pendingKeys, this.#layers.unsavedBytes / this.#pendingBytes) : 0;
+  }
+
   /** Whether there may be no room at times. */
   get areBounded(): boolean {
     return this.#isBounded;

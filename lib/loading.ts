@@ -13,12 +13,12 @@ export interface LoadTarget {
  * Reads every entry, and hands over its value, or why there is none. Resolves to the version read.
  * @throws LoadError if storage cannot be read.
  */
-export async function loadAll(session: ProviderSession, { fromText }: ValueFormat, target: LoadTarget): Promise<number> {
+export async function loadAll(session: ProviderSession, format: ValueFormat, target: LoadTarget): Promise<number> {
   let version = 0;
   try {
     for await (const page of session.load()) {
       version = page.version;
-      for (const entry of page.entries) take(entry, fromText, target);
+      for (const entry of page.entries) takeUp(entry, format, target);
     }
   } catch (error) {
     throw asLoadError(error);
@@ -32,7 +32,8 @@ export function asLoadError(error: unknown): PersistifyError {
   return new LoadError(`Storage could not be read: ${error instanceof Error ? error.message : String(error)}`, { cause: error });
 }
 
-function take(entry: Entry, fromText: ValueFormat['fromText'], target: LoadTarget): void {
+/** Hands over the value of one stored entry, or why there is none. */
+export function takeUp(entry: Entry, { fromText }: ValueFormat, target: LoadTarget): void {
   let value: unknown;
   try {
     value = fromText(entry.key, entry.json);

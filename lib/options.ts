@@ -26,6 +26,22 @@ export interface RetryOptions {
   readonly probeMs?: number;
 }
 
+/** How long entries live; `set` may say otherwise for one. */
+export interface TtlOptions {
+  /** Milliseconds, at least 1. */
+  readonly ms: number;
+  /** `absolute`: from when it was set. `sliding`: from when it was last set, read by `get` or touched. To be named, as either surprises who thinks of the other. */
+  readonly mode: 'sliding' | 'absolute';
+}
+
+/** How many of its entries a cache keeps in memory; what is unsaved always stays. */
+export interface CacheOptions {
+  /** An entry leaves memory so many milliseconds after it was last read or written. @default Infinity */
+  readonly keepMs?: number;
+  /** More entries than these do not stay: those go that were not read or written for longest. @default 10_000 */
+  readonly maxEntries?: number;
+}
+
 /** How much may be unsaved. Beyond it plain writes throw `LimitError`, and waiting ones wait. */
 export interface LimitOptions {
   /** Distinct keys. @default Infinity */
@@ -39,6 +55,8 @@ export interface StoreOptions {
   readonly batch?: BatchOptions;
   readonly retry?: RetryOptions;
   readonly limits?: LimitOptions;
+  /** How long entries live. @default for ever */
+  readonly ttl?: TtlOptions;
   /** What values must be. */
   readonly schema?: Schema;
   /** How values become JSON. */
@@ -51,6 +69,7 @@ export interface StoreOptions {
 
 const wholeFrom = (least: number) => z.custom<number>((value) => typeof value === 'number' && Number.isSafeInteger(value) && value >= least, `a whole number of at least ${least}`);
 const milliseconds = z.custom<number>((value) => typeof value === 'number' && value >= 0 && value < 2 ** 31, 'a number of milliseconds from 0 to 2147483647');
+const lifetime = z.custom<number>((value) => typeof value === 'number' && value >= 1, 'a number of milliseconds of at least 1');
 const bound = z.custom<number>((value) => typeof value === 'number' && value >= 1, 'a number of at least 1');
 const object = <S extends z.core.$ZodShape>(shape: S) => z.strictObject(shape, 'an object of options');
 
@@ -58,6 +77,8 @@ const sections = {
   batch: object({ size: z.optional(wholeFrom(1)), intervalMs: z.optional(milliseconds) }),
   retry: object({ maxAttempts: z.optional(wholeFrom(1)), delayMs: z.optional(milliseconds), maxDelayMs: z.optional(milliseconds), probeMs: z.optional(milliseconds) }),
   limits: object({ pendingKeys: z.optional(bound), pendingBytes: z.optional(bound) }),
+  ttl: object({ ms: lifetime, mode: z.enum(['sliding', 'absolute'], "'sliding' or 'absolute'") }),
+  cache: object({ keepMs: z.optional(lifetime), maxEntries: z.optional(bound) }),
   schema: z.custom<Schema>(isSchema, 'a Standard Schema (zod, valibot, arktype …), or an object with one for each key'),
   codec: z.custom<Codec>(isCodec, 'an object with the functions encode and decode, or a zod codec'),
   scheduler: z.custom<SchedulerLike>((value) => hasFunction(value, 'now') && hasFunction(value, 'schedule'), 'an RxJS scheduler'),
@@ -68,6 +89,7 @@ const storeOptions = object({
   batch: z.optional(sections.batch),
   retry: z.optional(sections.retry),
   limits: z.optional(sections.limits),
+  ttl: z.optional(sections.ttl),
   schema: z.optional(sections.schema),
   codec: z.optional(sections.codec),
   scheduler: z.optional(sections.scheduler),
@@ -82,6 +104,11 @@ export function checkOptions(options: unknown, where: string): asserts options i
 /** @throws OptionsError */
 export function checkOption(name: keyof typeof sections, value: unknown, where: string): void {
   check(sections[name], value, where);
+}
+
+/** @throws OptionsError if it is no time to live in milliseconds. */
+export function checkTtlMs(ttlMs: unknown): asserts ttlMs is number | undefined {
+  if (ttlMs !== undefined) check(lifetime, ttlMs, '{ ttlMs }');
 }
 
 /** @throws OptionsError */

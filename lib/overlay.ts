@@ -36,23 +36,51 @@ export class TransactionGroup {
 }
 
 /** What storage is known to hold under a key. */
-export type Base<V> = { readonly value: V; readonly version: number } | { readonly quarantined: Quarantined } | undefined;
+export type Base<V> = StoredValue<V> | { readonly quarantined: Quarantined } | undefined;
+
+export interface StoredValue<V> {
+  readonly value: V;
+  readonly version: number;
+  readonly expiresAt?: number;
+}
 
 /** What a read finds under a key. While an overlay is there the value is the overlay's, else it is the base's. */
 export interface Entry<V> {
   value: V;
   version: number;
   overlay: Overlay<V> | undefined;
+  /** Only where there is a deadline, so that the others cost nothing for it. */
+  readonly key?: string;
+  /** As in `Ending`. */
+  expiresAt?: number;
 }
 
-/** One key's unsettled mutation, and the base that it hides. */
+/** An entry with a deadline. */
+export interface Mortal<V> extends Entry<V> {
+  readonly key: string;
+  expiresAt: number;
+}
+
+export function isMortal<V>(entry: Entry<V>): entry is Mortal<V> {
+  return entry.expiresAt !== undefined;
+}
+
+/** An entry of the one shape or the other; `expiresAt` of `Infinity` is no deadline. */
+export function entryOf<V>(key: string, value: V, version: number, overlay: Overlay<V> | undefined, expiresAt: number): Entry<V> {
+  return expiresAt === Infinity ? { value, version, overlay } : { value, version, overlay, key, expiresAt };
+}
+
+/** One key's unsettled mutation, and the base that it hides; a `touch` hides nothing. */
 export interface Overlay<V> {
   readonly key: string;
-  /** The `seq` of the newest mutation in it. */
-  seq: number;
-  /** The text to store; none: the key is deleted. */
+  type: 'set' | 'delete' | 'touch' | 'expire';
+  /** The `revision` of the newest mutation in it. */
+  revision: number;
+  /** The text to store, of a `set`. */
   json: string | undefined;
   value: V | undefined;
+  /** Of a `set` with a deadline, and of a `touch`. */
+  expiresAt: number | undefined;
   group: TransactionGroup | undefined;
   /** The batch under way has it: a newer mutation of the key makes an overlay of its own, above this one. */
   flying: boolean;
@@ -64,7 +92,7 @@ export interface Overlay<V> {
 
 /** An unsettled `clear`: everything that storage held before it is hidden. */
 export interface Clearing {
-  seq: number;
+  revision: number;
   group: TransactionGroup | undefined;
   /** The keys that storage still holds; told when asked, as a `clear` should cost nothing a key. */
   keys: () => Iterable<string>;
@@ -74,6 +102,8 @@ export interface Clearing {
 export interface Flight<V> {
   /** The store's `seq` when the batch was closed: the batch is the store as it was then. */
   readonly seq: number;
+  /** Likewise. */
+  readonly revision: number;
   readonly mutations: readonly Mutation[];
   /** As long as `mutations`, but for a `clear`, which stands first and has none. */
   readonly overlays: readonly Overlay<V>[];
@@ -96,6 +126,11 @@ function isOverStored({ flying, under, base }: Overlay<unknown>): boolean {
 /** The one of its key whose base storage holds. */
 export function lowest<V>(overlay: Overlay<V>): Overlay<V> {
   return overlay.under ?? overlay;
+}
+
+/** Whether reads see it and not what storage holds. */
+export function hides(overlay: Overlay<unknown> | undefined): boolean {
+  return overlay !== undefined && (overlay.type !== 'touch' || hides(overlay.under));
 }
 
 /** As what an unreadable row is hidden, if there is one. */

@@ -7,7 +7,7 @@ import { CorruptDataError, OptionsError, type PersistifyError } from './errors.t
 import { checkStoreName } from './key.ts';
 import { asLoadError } from './loading.ts';
 import { OpenStore } from './open-store.ts';
-import { checkOption, checkOptions, checkProvider, type BatchOptions, type LimitOptions, type RetryOptions, type StoreOptions } from './options.ts';
+import { checkOption, checkOptions, checkProvider, type BatchOptions, type LimitOptions, type RetryOptions, type StoreOptions, type TtlOptions } from './options.ts';
 import { isRetryable, providerFailure } from './provider-failure.ts';
 import type { Cursor, Provider, ProviderSession } from './providers/provider.ts';
 import { settingsFrom, type Settings } from './settings.ts';
@@ -33,6 +33,8 @@ export interface PersistifyBuilder<T = Record<string, unknown>, In = T> {
   withRetry(retry: RetryOptions): PersistifyBuilder<T, In>;
   /** How much may be unsaved. @throws OptionsError */
   withLimits(limits: LimitOptions): PersistifyBuilder<T, In>;
+  /** How long entries live. @throws OptionsError */
+  withTtl(ttl: TtlOptions): PersistifyBuilder<T, In>;
   /**
    * What all values must be, as a Standard Schema. `set` takes its input and `get` gives its output; the output is what is
    * saved, and a loaded one is validated again, so the schema must accept its own output. @throws OptionsError
@@ -105,6 +107,11 @@ class Builder implements PersistifyBuilder {
     return this.#with({ limits });
   }
 
+  withTtl(ttl: TtlOptions): Builder {
+    checkOption('ttl', ttl, 'withTtl');
+    return this.#with({ ttl });
+  }
+
   // The types that follow from a schema or codec are the interface's to give.
   withSchema(schema: Schema): never {
     checkOption('schema', schema, 'withSchema');
@@ -175,9 +182,10 @@ async function openStore(provider: Provider, name: string, settings: Settings, o
     throw error;
   }
   macrotask$.subscribe(() => {
-    for (const error of early) store.report('open', error);
-    report = (error) => store.report('provider', error);
+    for (const error of early) store.dictionary.report('open', error);
+    report = (error) => store.dictionary.report('provider', error);
     tellQuarantined(store);
+    store.dictionary.start();
   });
   return store;
 }
@@ -198,15 +206,15 @@ function tellQuarantined(store: OpenStore): void {
   if (keys.length === 0) return;
   const named = keys.slice(0, 5).map((key) => JSON.stringify(key)).join(', ');
   const error = new CorruptDataError(`${keys.length} stored entries cannot be read and are left as they are: ${named}${keys.length > 5 ? ', …' : ''}. See store.quarantined.`);
-  store.report('load', error, keys);
+  store.dictionary.report('load', error, keys);
 }
 
 function areSame(left: StoreOptions, right: StoreOptions): boolean {
   return flatten(left) === flatten(right) && left.schema === right.schema && left.codec === right.codec && left.scheduler === right.scheduler;
 }
 
-function flatten({ batch, retry, limits, throwOnFailure }: StoreOptions): string {
-  return JSON.stringify([batch, retry, limits].map((section) => Object.entries(section ?? {}).sort().map(([name, value]) => [name, String(value)])).concat([[['throwOnFailure', String(throwOnFailure)]]]));
+function flatten({ batch, retry, limits, ttl, throwOnFailure }: StoreOptions): string {
+  return JSON.stringify([batch, retry, limits, ttl].map((section) => Object.entries(section ?? {}).sort().map(([name, value]) => [name, String(value)])).concat([[['throwOnFailure', String(throwOnFailure)]]]));
 }
 
 /**
@@ -225,12 +233,12 @@ function watch(session: ProviderSession, version: number, writer: string, store:
         scheduler,
         random: Math.random,
         retryable: () => true,
-        onRetry: (error) => store.report('watch', providerFailure(error)),
+        onRetry: (error) => store.dictionary.report('watch', providerFailure(error)),
       }),
       takeUntil(store.saves$.pipe(ignoreElements(), endWith(undefined))),
     )
     .subscribe((feed) => {
       if (feed.type === 'commit') since = feed.cursor;
-      if (feed.type === 'reset' || feed.cursor.writer !== writer) store.readAnew();
+      if (feed.type === 'reset' || feed.cursor.writer !== writer) store.dictionary.resync('remote');
     });
 }

@@ -3,7 +3,7 @@ import { audit, catchError, defer, firstValueFrom, from, map, merge, of, race, S
 import { unlessAborted } from './aborted.ts';
 import type { Failure, Save, Status } from './change.ts';
 import { ProviderError, SaveError, type PersistifyError } from './errors.ts';
-import type { Difference, Layers } from './layers.ts';
+import type { Layers, Settled } from './layers.ts';
 import type { Batch, BatchResult } from './mutation.ts';
 import type { Clearing, Flight, Overlay } from './overlay.ts';
 import { checkResult, isRetryable, providerFailure } from './provider-failure.ts';
@@ -27,8 +27,10 @@ export interface SaverConfig<V> {
   readonly session: ProviderSession;
   readonly writer: string;
   readonly settings: Settings;
-  /** Told what reads see change because storage refused a mutation. */
-  readonly onRefused: (differences: readonly Difference<V>[]) => void;
+  /** How much of what may be unsaved is. */
+  readonly fullness: () => number;
+  /** Told what a batch that is settled leaves to do: what reads see change because storage refused a mutation, and what it would not end. */
+  readonly onSettled: (settled: Settled<V>) => void;
   /** Storage refused a `clear`: what it holds must be read anew. */
   readonly onClearRefused: () => void;
 }
@@ -59,7 +61,7 @@ export class Saver<V> {
   #isOutageTold = false;
   #phase: 'none' | 'saving' | 'retrying' | 'failing' | 'closed' = 'none';
   #lastSavedAt: number | undefined;
-  #status: Status = { state: 'idle', pending: 0, lastSavedAt: undefined };
+  #status: Status = { state: 'idle', pending: 0, fullness: 0, lastSavedAt: undefined };
 
   constructor(config: SaverConfig<V>) {
     this.#config = config;
@@ -77,8 +79,10 @@ export class Saver<V> {
   get status(): Status {
     const state = this.#phase !== 'none' ? this.#phase : this.#config.layers.pendingCount > 0 ? 'pending' : 'idle';
     const pending = this.#config.layers.unsavedCount;
-    if (state !== this.#status.state || pending !== this.#status.pending || this.#lastSavedAt !== this.#status.lastSavedAt) {
-      this.#status = { state, pending, lastSavedAt: this.#lastSavedAt };
+    const fullness = this.#config.fullness();
+    const { state: stateBefore, pending: pendingBefore, fullness: fullnessBefore, lastSavedAt } = this.#status;
+    if (state !== stateBefore || pending !== pendingBefore || fullness !== fullnessBefore || this.#lastSavedAt !== lastSavedAt) {
+      this.#status = { state, pending, fullness, lastSavedAt: this.#lastSavedAt };
     }
     return this.#status;
   }
@@ -98,7 +102,7 @@ export class Saver<V> {
   async saved(keys: readonly string[] | undefined, signal: AbortSignal | undefined): Promise<void> {
     const { layers } = this.#config;
     if (layers.unsavedCount === 0) return;
-    const waiting = this.#waiters.wait(layers.seq, keys, signal);
+    const waiting = this.#waiters.wait(layers.revision, keys, signal);
     this.#demand();
     await waiting;
   }
@@ -131,9 +135,9 @@ export class Saver<V> {
     }
   }
 
-  /** What was pending up to `seq` was dropped. */
-  discarded(seq: number, keys: readonly string[]): void {
-    this.#waiters.discard(seq, keys);
+  /** What was pending up to `revision` was dropped. */
+  discarded(revision: number, keys: readonly string[]): void {
+    this.#waiters.discard(revision, keys);
   }
 
   report(failure: Failure): void {
@@ -246,11 +250,11 @@ export class Saver<V> {
     this.#tellStatus();
     if (willRetry) return;
     const outcome = mayBeStored(failure) ? 'unknown' : 'pending';
-    this.#waiters.fail(failure, this.#config.layers.unsavedKeys(), (seq) => (seq <= flight.seq ? outcome : 'pending'));
+    this.#waiters.fail(failure, this.#config.layers.unsavedKeys(), (revision) => (revision <= flight.revision ? outcome : 'pending'));
   }
 
   #tellSave({ batch: { batch, flight }, result, attempts, durationMs }: Extract<WriteEvent<Shipment<V>, BatchResult>, { type: 'saved' }>): void {
-    const { layers, settings, onRefused, onClearRefused } = this.#config;
+    const { layers, settings, onSettled, onClearRefused } = this.#config;
     const leftOut = new Map(result.leftOut.map((mutation) => [mutation.index, mutation.message]));
     const refused = new Map<string, string>();
     const saved: string[] = [];
@@ -260,11 +264,11 @@ export class Saver<V> {
       const reason = leftOut.get(index);
       if (reason === undefined) saved.push(mutation.key);
       else {
-        refused.set(mutation.key, reason);
+        if (mutation.type !== 'expire') refused.set(mutation.key, reason); // that one was prolonged, which is no failure
         bytes -= mutation.key.length + (mutation.type === 'set' ? mutation.json.length : 0);
       }
     }
-    const differences = layers.settle(flight, result.version, new Set(leftOut.keys()));
+    const settled = layers.settle(flight, result.version, new Set(leftOut.keys()));
     this.#phase = 'none';
     this.#isOutageTold = false;
     const count = batch.mutations.length - leftOut.size;
@@ -272,15 +276,18 @@ export class Saver<V> {
       this.#lastSavedAt = settings.scheduler.now();
       this.#saves.next({ seq: flight.seq, keys: saved, count, bytes, attempts, durationMs });
     }
-    if (leftOut.size > 0) this.#tellRefusal(refused, attempts, result);
-    onRefused(differences);
-    if (flight.cleared !== undefined && leftOut.has(0)) onClearRefused();
+    const refusedClear = flight.cleared === undefined ? undefined : leftOut.get(0);
+    if (refused.size > 0 || refusedClear !== undefined) this.#tellRefusal(refused, refusedClear, attempts);
+    onSettled(settled);
+    if (refusedClear !== undefined) onClearRefused();
     this.#tellStatus();
-    this.#waiters.settle(flight.seq, refused, flight.cleared === undefined ? undefined : leftOut.get(0));
+    this.#waiters.settle(flight.revision, refused, refusedClear);
   }
 
-  #tellRefusal(refused: ReadonlyMap<string, string>, attempts: number, { leftOut }: BatchResult): void {
-    const error = new ProviderError(`Storage refused ${leftOut.length === 1 ? 'a mutation' : `${leftOut.length} mutations`}: ${leftOut[0]?.message ?? ''}`, { kind: 'refuse' });
+  #tellRefusal(refused: ReadonlyMap<string, string>, refusedClear: string | undefined, attempts: number): void {
+    const count = refused.size + (refusedClear === undefined ? 0 : 1);
+    const [first] = refusedClear === undefined ? refused.values() : [refusedClear];
+    const error = new ProviderError(`Storage refused ${count === 1 ? 'a mutation' : `${count} mutations`}: ${first ?? ''}`, { kind: 'refuse' });
     this.report({ operation: 'save', error, attempt: attempts, maxAttempts: this.#config.settings.retry.maxAttempts, willRetry: false, delayMs: 0, fatal: true, keys: [...refused.keys()] });
   }
 

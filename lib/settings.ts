@@ -1,6 +1,6 @@
 import { asyncScheduler, type SchedulerLike } from 'rxjs';
 
-import type { StoreOptions } from './options.ts';
+import type { StoreOptions, TtlOptions } from './options.ts';
 import { valueFormat, type ValueFormat } from './value-format.ts';
 
 /** The options of a store with every default filled in. */
@@ -8,12 +8,14 @@ export interface Settings {
   readonly batch: { readonly size: number; readonly intervalMs: number };
   readonly retry: { readonly maxAttempts: number; readonly delayMs: number; readonly maxDelayMs: number; readonly probeMs: number };
   readonly limits: { readonly pendingKeys: number; readonly pendingBytes: number };
+  /** None: entries live for ever, unless they are told otherwise. */
+  readonly ttl: TtlOptions | undefined;
   readonly format: ValueFormat;
   readonly scheduler: SchedulerLike;
   readonly throwOnFailure: boolean;
 }
 
-export function settingsFrom({ batch, retry, limits, schema, codec, scheduler, throwOnFailure }: StoreOptions): Settings {
+export function settingsFrom({ batch, retry, limits, ttl, schema, codec, scheduler, throwOnFailure }: StoreOptions): Settings {
   return {
     batch: { size: batch?.size ?? 1_000, intervalMs: batch?.intervalMs ?? 100 },
     retry: {
@@ -23,6 +25,7 @@ export function settingsFrom({ batch, retry, limits, schema, codec, scheduler, t
       probeMs: retry?.probeMs ?? 10_000,
     },
     limits: { pendingKeys: limits?.pendingKeys ?? Infinity, pendingBytes: limits?.pendingBytes ?? Infinity },
+    ttl,
     format: valueFormat(schema, codec),
     scheduler: scheduler ?? asyncScheduler,
     throwOnFailure: throwOnFailure ?? true,

@@ -25,6 +25,12 @@ export interface CloseOptions extends WaitOptions {
   readonly deadlineMs?: number;
 }
 
+/** For what is set. */
+export interface SetOptions {
+  /** How long the entry lives, in milliseconds from 1 on; `Infinity`: for ever. @default what `withTtl` says */
+  readonly ttlMs?: number;
+}
+
 /** What a function given to `transaction` must not return, as nothing is awaited in one. */
 export type Synchronous<R> = R extends PromiseLike<unknown> ? never : R;
 
@@ -42,7 +48,7 @@ export type Synchronous<R> = R extends PromiseLike<unknown> ? never : R;
 export interface Store<T, In = T> extends AsyncDisposable, Iterable<EntryOf<T>> {
   readonly name: string;
 
-  /** The value of `key`, or `undefined` if there is none. */
+  /** The value of `key`, or `undefined` if there is none. Begins a sliding time to live anew; the other reads do not. */
   get<K extends KeyOf<T>>(key: K): T[K] | undefined;
   /** The current value now, then every other one; `undefined` while the key is absent. Completes when the store closes. */
   get$<K extends KeyOf<T>>(key: K): Observable<T[K] | undefined>;
@@ -59,20 +65,22 @@ export interface Store<T, In = T> extends AsyncDisposable, Iterable<EntryOf<T>> 
   keys(): IterableIterator<KeyOf<T>>;
   values(): IterableIterator<T[KeyOf<T>]>;
   forEach(callback: (value: T[KeyOf<T>], key: KeyOf<T>) => void): void;
+  /** When `key` ends, in milliseconds since 1970; `undefined` if it does not, or is absent. */
+  expiresAt(key: KeyOf<T>): number | undefined;
   /** The keys whose stored state is, or may be, another than that in memory. */
   readonly unsaved: readonly string[];
   /** What storage has and cannot be read; it stays there until its key is written or deleted. */
   readonly quarantined: ReadonlyMap<string, Quarantined>;
 
   /** @throws LimitError if it would exceed `withLimits`; its twin waits instead. */
-  set<K extends KeyOf<T>>(key: K, value: InputOf<In, K>): void;
-  setAndSave<K extends KeyOf<T>>(key: K, value: InputOf<In, K>, options?: WaitOptions): Promise<boolean>;
+  set<K extends KeyOf<T>>(key: K, value: InputOf<In, K>, options?: SetOptions): void;
+  setAndSave<K extends KeyOf<T>>(key: K, value: InputOf<In, K>, options?: SetOptions & WaitOptions): Promise<boolean>;
   /**
    * Sets `key` only if it is absent; returns whether it did.
    * @throws CorruptDataError if the key is quarantined.
    */
-  add<K extends KeyOf<T>>(key: K, value: InputOf<In, K>): boolean;
-  addAndSave<K extends KeyOf<T>>(key: K, value: InputOf<In, K>, options?: WaitOptions): Promise<boolean>;
+  add<K extends KeyOf<T>>(key: K, value: InputOf<In, K>, options?: SetOptions): boolean;
+  addAndSave<K extends KeyOf<T>>(key: K, value: InputOf<In, K>, options?: SetOptions & WaitOptions): Promise<boolean>;
   /** Returns whether the key was there. */
   delete(key: KeyOf<T>): boolean;
   deleteAndSave(key: KeyOf<T>, options?: WaitOptions): Promise<boolean>;
@@ -80,7 +88,7 @@ export interface Store<T, In = T> extends AsyncDisposable, Iterable<EntryOf<T>> 
   clearAndSave(options?: WaitOptions): Promise<boolean>;
   /**
    * Sets `key` to what `fn` makes of its value, and returns the value that the key then has. If `fn` returns `undefined`,
-   * nothing changes.
+   * nothing changes. What is there keeps its deadline; a sliding one begins its time anew.
    * @throws CorruptDataError if the key is quarantined.
    */
   update<K extends KeyOf<T>>(key: K, fn: (value: T[K] | undefined) => InputOf<In, K> | undefined): T[K] | undefined;
@@ -91,6 +99,9 @@ export interface Store<T, In = T> extends AsyncDisposable, Iterable<EntryOf<T>> 
    */
   transaction<R>(fn: () => Synchronous<R>): R;
   transactionAndSave<R>(fn: () => Synchronous<R>, options?: WaitOptions): Promise<R>;
+
+  /** Begins a sliding time to live of `key` anew. Returns whether the key is there. */
+  touch(key: KeyOf<T>): boolean;
 
   /** Saves what is pending; resolves to `true` when everything applied before the call is saved. */
   flush(options?: WaitOptions): Promise<boolean>;

@@ -74,7 +74,9 @@ export class Teller<V> {
     return this.#changes.observed || this.#sizes.observed || this.#news.observed || this.#routes.size > 0;
   }
 
-  tell(change: Change<string, V>, size: number | undefined): void {
+  /** `isWithin` a transaction that goes on, the size is not told. */
+  tell(change: Change<string, V>, isWithin = false): void {
+    const size = !isWithin && this.#sizes.observed ? this.#told.size() : undefined;
     if (this.#isTelling) {
       this.#queue.push({ change, size });
       return;
@@ -134,7 +136,7 @@ export class Teller<V> {
   #tellOne(change: Change<string, V>, size: number | undefined): void {
     if (this.#changes.observed) this.#changes.next(change);
     if (this.#routes.size > 0) this.#routed.next(change);
-    if (size !== undefined && this.#sizes.observed) this.#sizes.next({ seq: change.seq, size });
+    if (size !== undefined) this.#sizes.next({ seq: change.seq, size });
     if (this.#news.observed) this.#news.next(undefined);
   }
 

@@ -2,8 +2,8 @@ import { abortReason, onAbort } from './aborted.ts';
 import { DiscardedError, SaveError } from './errors.ts';
 
 interface Waiter {
-  /** Waits for storage to equal the store as it was at this `seq`, or later. */
-  readonly seq: number;
+  /** Waits for storage to equal the store as it was at this `revision`, or later. */
+  readonly revision: number;
   /** The keys that it waits for; none: all. */
   readonly keys: readonly string[] | undefined;
   readonly resolve: () => void;
@@ -12,15 +12,15 @@ interface Waiter {
 
 /** Those who wait for a save. */
 export class Waiters {
-  /** In the order of `seq`. */
+  /** In the order of `revision`. */
   #waiting: Waiter[] = [];
 
-  /** Resolves when the store as it was at `seq` is saved. An aborted `signal` ends the waiting alone. */
-  wait(seq: number, keys: readonly string[] | undefined, signal: AbortSignal | undefined): Promise<void> {
+  /** Resolves when the store as it was at `revision` is saved. An aborted `signal` ends the waiting alone. */
+  wait(revision: number, keys: readonly string[] | undefined, signal: AbortSignal | undefined): Promise<void> {
     return new Promise((resolve, reject) => {
       let leave = (): void => undefined;
       const waiter: Waiter = {
-        seq,
+        revision,
         keys,
         resolve: () => {
           leave();
@@ -40,32 +40,32 @@ export class Waiters {
     });
   }
 
-  /** Everything up to `seq` is saved but what was refused, by key with the reason; `refusedClear` is why a `clear` was, if it was. */
-  settle(seq: number, refused: ReadonlyMap<string, string>, refusedClear: string | undefined): void {
-    for (const waiter of this.#takeUpTo(seq)) {
+  /** Everything up to `revision` is saved but what was refused, by key with the reason; `refusedClear` is why a `clear` was, if it was. */
+  settle(revision: number, refused: ReadonlyMap<string, string>, refusedClear: string | undefined): void {
+    for (const waiter of this.#takeUpTo(revision)) {
       const error = waiter.keys === undefined && refusedClear !== undefined ? refusal([], `to clear: ${refusedClear}`) : refusalOf(waiter.keys ?? [...refused.keys()], refused);
       if (error === undefined) waiter.resolve();
       else waiter.reject(error);
     }
   }
 
-  /** The attempts are spent: nobody is left waiting. `outcomeOf` tells, by `seq`, what may have become of it. */
-  fail(cause: unknown, unsaved: readonly string[], outcomeOf: (seq: number) => 'pending' | 'unknown'): void {
-    for (const { seq, keys, reject } of this.#takeUpTo(Infinity)) {
-      const outcome = outcomeOf(seq);
+  /** The attempts are spent: nobody is left waiting. `outcomeOf` tells, by `revision`, what may have become of it. */
+  fail(cause: unknown, unsaved: readonly string[], outcomeOf: (revision: number) => 'pending' | 'unknown'): void {
+    for (const { revision, keys, reject } of this.#takeUpTo(Infinity)) {
+      const outcome = outcomeOf(revision);
       const where = outcome === 'pending' ? 'It is kept and will be tried again.' : 'It may be stored or not; it is kept, and will be settled by the next attempt.';
       const why = cause instanceof Error ? cause.message : String(cause);
       reject(new SaveError(`Not saved: ${why} ${where}`, { outcome, keys: keys ?? unsaved, cause }));
     }
   }
 
-  /** What was set up to `seq` and is not saved was dropped. */
-  discard(seq: number, unsaved: readonly string[]): void {
-    for (const { keys, reject } of this.#takeUpTo(seq)) reject(new DiscardedError('Not saved: reload discarded it.', keys ?? unsaved));
+  /** What was set up to `revision` and is not saved was dropped. */
+  discard(revision: number, unsaved: readonly string[]): void {
+    for (const { keys, reject } of this.#takeUpTo(revision)) reject(new DiscardedError('Not saved: reload discarded it.', keys ?? unsaved));
   }
 
-  #takeUpTo(seq: number): Waiter[] {
-    const end = this.#waiting.findIndex((waiter) => waiter.seq > seq);
+  #takeUpTo(revision: number): Waiter[] {
+    const end = this.#waiting.findIndex((waiter) => waiter.revision > revision);
     return this.#waiting.splice(0, end === -1 ? this.#waiting.length : end);
   }
 }

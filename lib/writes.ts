@@ -1,16 +1,22 @@
 import type { Change, Origin } from './change.ts';
-import { CorruptDataError, InvalidValueError, OptionsError, StoreClosedError } from './errors.ts';
 import { EntriesView } from './entries-view.ts';
+import { CorruptDataError, InvalidValueError, OptionsError, StoreClosedError } from './errors.ts';
 import { checkKey } from './key.ts';
 import type { Difference, Layers } from './layers.ts';
 import type { Limits } from './limits.ts';
-import { TransactionGroup } from './overlay.ts';
+import { isMortal, TransactionGroup, type Entry, type Mortal } from './overlay.ts';
 import type { Capabilities } from './providers/provider.ts';
 import type { Teller } from './teller.ts';
 import type { ValueFormat } from './value-format.ts';
 
 /** What a write does that exceeds `withLimits`; one that has waited for room may exceed them by itself. */
 export type AtLimit = 'throw' | 'ignore';
+
+export interface SetConfig {
+  readonly atLimit: AtLimit;
+  /** How long the entry lives, where that is not as long as others do. */
+  readonly ttlMs?: number | undefined;
+}
 
 interface Transaction {
   readonly number: number;
@@ -28,9 +34,16 @@ export interface WritesConfig {
   readonly format: ValueFormat;
   readonly capabilities: Capabilities;
   readonly limits: Limits;
+  /** Whether storage may have keys that memory does not know of. */
+  readonly isPartial: boolean;
   /** Told when something may have become pending. */
   readonly onPending: () => void;
 }
+
+/** How many entries that have ended are told in one go: well below ten milliseconds, for them and for who hears of them. */
+const TOLD_AT_ONCE = 1_000;
+/** How many entries are looked at in one go for whether they have ended: about a tenth of a millisecond. */
+const LOOKED_AT_ONCE = 5_000;
 
 const utf8 = new TextEncoder();
 
@@ -68,56 +81,70 @@ export class Writes {
     if (this.#transaction !== undefined) throw new OptionsError('Nothing can be waited for inside a transaction: use the plain write, and transactionAndSave around it.');
   }
 
-  add(key: string, value: unknown, atLimit: AtLimit): boolean {
+  add(key: string, value: unknown, config: SetConfig): boolean {
     this.#checkReadable(key);
-    if (this.#layers.view.has(key)) return false;
-    this.set(key, value, atLimit);
+    if (this.#layers.find(key) !== undefined) return false;
+    this.set(key, value, config);
     return true;
   }
 
   update(key: string, fn: (value: unknown) => unknown, atLimit: AtLimit): unknown {
     this.checkOpen();
     this.#checkReadable(key);
-    const value = fn(this.#layers.view.get(key)?.value);
-    if (value !== undefined) this.set(key, value, atLimit);
-    return this.#layers.view.get(key)?.value;
+    const value = fn(this.#layers.find(key)?.value);
+    if (value !== undefined) this.#set(key, value, atLimit, undefined, true);
+    return this.#layers.find(key)?.value;
   }
 
-  set(key: string, input: unknown, atLimit: AtLimit): void {
+  set(key: string, input: unknown, { atLimit, ttlMs }: SetConfig): void {
+    this.#set(key, input, atLimit, ttlMs, false);
+  }
+
+  /** `isUpdate`: what is there lives on as it was meant to. */
+  #set(key: string, input: unknown, atLimit: AtLimit, ttlMs: number | undefined, isUpdate: boolean): void {
     this.checkOpen();
     const layers = this.#layers;
-    const present = layers.view.get(key);
+    const { lifetimes } = layers;
+    let present = layers.view.get(key);
     if (present === undefined) checkKey(key); // what is there was checked when it came
     const { format } = this.#config;
     const value = format.validate(key, input);
     const json = format.toText(value);
     this.#checkStorable(key, json);
     if (atLimit === 'throw' && this.#transaction?.atLimit !== 'ignore') this.#config.limits.check(key, json);
+    if (present !== undefined && isMortal(present) && !layers.isVisible(present)) {
+      this.#expire(present);
+      present = undefined;
+    }
     const previous = present?.value;
+    const own = isUpdate && present !== undefined && isMortal(present) ? lifetimes.ownTtl(present) : ttlMs;
+    const expiresAt = isUpdate && present !== undefined ? lifetimes.deadlineKept(present) : lifetimes.deadline(ttlMs);
     layers.seq++;
-    layers.set(key, value, json, this.#transaction?.group);
+    const entry = layers.set(key, value, json, this.#transaction?.group, expiresAt);
+    if (isMortal(entry)) lifetimes.giveOwnTtl(entry, own);
     this.#transaction?.keys.add(key);
     if (this.#teller.isHeard(key)) {
       // Written out, as two spreads would cost as much as telling it.
-      if (this.#transaction === undefined) this.#teller.tell({ type: 'set', key, value, previous, seq: layers.seq, origin: 'local' }, layers.view.size);
+      if (this.#transaction === undefined) this.#teller.tell({ type: 'set', key, value, previous, seq: layers.seq, origin: 'local' });
       else this.#changed({ type: 'set', key, value, previous, ...this.#stamp('local') });
     }
     this.#announce();
   }
 
+  /** Returns whether there was anything to delete. */
   delete(key: string, atLimit: AtLimit): boolean {
     this.checkOpen();
     const layers = this.#layers;
     const present = layers.view.get(key);
     if (present === undefined) checkKey(key);
     if (atLimit === 'throw' && this.#transaction?.atLimit !== 'ignore') this.#config.limits.check(key, '');
-    layers.seq++;
-    const isDeleted = layers.delete(key, this.#transaction?.group);
-    if (!isDeleted) {
-      layers.seq--;
+    if (present !== undefined && isMortal(present) && !layers.isVisible(present)) {
+      this.#expire(present);
+      this.#announce();
       return false;
     }
-    // A quarantined entry is deleted unseen; its deletion takes a `seq` all the same, by which it is waited for.
+    if (!layers.delete(key, this.#transaction?.group, this.#config.isPartial)) return false;
+    if (present !== undefined) layers.seq++; // what cannot be read is deleted unseen
     if (present !== undefined && this.#teller.isHeard(key)) this.#changed({ type: 'delete', key, previous: present.value, ...this.#stamp('local') });
     this.#transaction?.keys.add(key);
     this.#announce();
@@ -127,14 +154,51 @@ export class Writes {
   clear(): void {
     this.checkOpen();
     const layers = this.#layers;
-    layers.seq++;
-    const previous = layers.clear(this.#transaction?.group);
+    // What has ended was told to end, and not to be cleared.
+    if (layers.lifetimes.endedCount > 0) for (const entry of [...layers.view.values()]) if (isMortal(entry) && !layers.isVisible(entry)) this.#expire(entry);
+    const previous = layers.clear(this.#transaction?.group, this.#config.isPartial);
     if (previous === undefined) {
-      layers.seq--;
+      this.#announce();
       return;
     }
+    layers.seq++;
     for (const key of this.#transaction === undefined ? [] : previous.keys()) this.#transaction?.keys.add(key);
     if (previous.size > 0 && this.#teller.isAnyHeard) this.#changed({ type: 'clear', previous: new EntriesView(previous), ...this.#stamp('local') });
+    this.#announce();
+  }
+
+  /** Removes some of what has ended, if anything has. */
+  expireSome(): void {
+    const { lifetimes } = this.#layers;
+    lifetimes.work(LOOKED_AT_ONCE);
+    for (let count = 0; count < TOLD_AT_ONCE; count++) {
+      const entry = lifetimes.nextEnded();
+      if (entry === undefined) break;
+      this.#expire(entry);
+    }
+    this.#announce();
+  }
+
+  #expire(entry: Mortal<unknown>): void {
+    const { key, value } = entry;
+    this.#layers.seq++;
+    this.#layers.expire(entry);
+    if (this.#teller.isHeard(key)) this.#changed({ type: 'expire', key, previous: value, ...this.#stamp('local') });
+  }
+
+  /** Begins the time of what is there anew, where it slides. */
+  slide(entry: Entry<unknown>): void {
+    const { lifetimes } = this.#layers;
+    if (this.#isClosed || !isMortal(entry) || !lifetimes.isSliding || lifetimes.slide(entry) === undefined) return;
+    this.#layers.touch(entry);
+    this.#announce();
+  }
+
+  /** Has every deadline that has moved saved. */
+  saveSlides(): void {
+    const { slid } = this.#layers.lifetimes;
+    if (slid.length === 0) return;
+    for (const entry of slid) this.#layers.touch(entry);
     this.#announce();
   }
 
@@ -169,7 +233,7 @@ export class Writes {
   }
 
   #tellTransaction({ changes }: Transaction): void {
-    for (const [index, change] of changes.entries()) this.#teller.tell(change, index === changes.length - 1 ? this.#layers.view.size : undefined);
+    for (const [index, change] of changes.entries()) this.#teller.tell(change, index < changes.length - 1);
     this.#announce();
   }
 
@@ -179,7 +243,7 @@ export class Writes {
   }
 
   #changed(change: Change): void {
-    if (this.#transaction === undefined) this.#teller.tell(change, this.#layers.view.size);
+    if (this.#transaction === undefined) this.#teller.tell(change);
     else this.#transaction.changes.push(change);
   }
 

@@ -22,7 +22,8 @@ interface Call {
   readonly type: 'set' | 'delete' | 'clear';
   readonly key: string;
   readonly json: string;
-  readonly seq: number;
+  /** What the layers counted with it. */
+  readonly revision: number;
   /** `reload` took it back. */
   readonly isDiscarded: boolean;
 }
@@ -90,8 +91,8 @@ export class LayersModel {
     return this.#flight !== undefined;
   }
 
-  get seq(): number {
-    return this.#seq;
+  get revision(): number {
+    return this.#layers.revision;
   }
 
   set(key: string): void {
@@ -181,22 +182,22 @@ export class LayersModel {
     this.#storage = applied(this.#storage, flight.mutations, leftOut, this.#version);
     this.#flight = undefined;
     const before = valuesOf(this.#layers);
-    const differences = this.#layers.settle(flight, this.#version, leftOut);
+    const { differences } = this.#layers.settle(flight, this.#version, leftOut);
     // Storage kept what the clear should have removed: it must be read anew to know that.
     const isClearRefused = flight.cleared !== undefined && leftOut.has(0);
     const reread = isClearRefused ? this.#rebase(0) : [];
     return [told([...differences, ...reread]), differing(before, valuesOf(this.#layers))];
   }
 
-  /** Others change storage, and it is read anew; what was called up to `discardSeq` goes. */
-  rebase(set: readonly string[], deleted: readonly string[], bad: readonly string[], discardSeq: number): readonly [ReadonlyMap<string, string>, ReadonlyMap<string, string>] {
+  /** Others change storage, and it is read anew; what was called up to `discardRevision` goes. */
+  rebase(set: readonly string[], deleted: readonly string[], bad: readonly string[], discardRevision: number): readonly [ReadonlyMap<string, string>, ReadonlyMap<string, string>] {
     this.#version++;
     this.#storage = this.#changedByOthers(set, deleted, bad);
-    const kept = new Set(this.#calls.filter(({ seq }) => seq > discardSeq).map(({ key }) => key));
-    this.#calls = this.#calls.map((call) => (call.seq > discardSeq ? call : { ...call, isDiscarded: true }));
+    const kept = new Set(this.#calls.filter(({ revision }) => revision > discardRevision).map(({ key }) => key));
+    this.#calls = this.#calls.map((call) => (call.revision > discardRevision ? call : { ...call, isDiscarded: true }));
     this.#groups = { ...this.#groups, ofKey: new Map([...this.#groups.ofKey].filter(([key]) => kept.has(key))) };
     const before = valuesOf(this.#layers);
-    const differences = this.#rebase(discardSeq);
+    const differences = this.#rebase(discardRevision);
     return [told(differences), differing(before, valuesOf(this.#layers))];
   }
 
@@ -227,7 +228,7 @@ export class LayersModel {
   }
 
   #called(type: Call['type'], key: string, json: string): void {
-    this.#calls.push({ type, key, json, seq: this.#seq, isDiscarded: false });
+    this.#calls.push({ type, key, json, revision: this.#layers.revision, isDiscarded: false });
     const { together, ofKey } = this.#groups;
     const before = type === 'clear' ? [...ofKey.values()].flat() : (ofKey.get(key) ?? []);
     const joined = this.#group === undefined ? before : [...before, this.#group.number];
@@ -238,8 +239,8 @@ export class LayersModel {
     if (this.#open.length === 0) this.#group = undefined;
   }
 
-  #rebase(discardSeq: number): Difference<Value>[] {
-    return this.#layers.rebase(this.#goodOnes(), this.#badOnes(), discardSeq, (value) => JSON.stringify(value));
+  #rebase(discardRevision: number): Difference<Value>[] {
+    return this.#layers.rebase(this.#goodOnes(), this.#badOnes(), discardRevision, (value) => JSON.stringify(value));
   }
 
   #seen(): Map<string, Stored> {

@@ -96,7 +96,7 @@ describe('Layers', () => {
       set(layers, 'a', 2);
       remove(layers, 'b');
       set(layers, 'c', 2);
-      const differences = layers.settle(flightOf(layers), 1, new Set([0, 1, 2]));
+      const { differences } = layers.settle(flightOf(layers), 1, new Set([0, 1, 2]));
       expect(valuesOf(layers)).toEqual({ a: 1, b: 1, c: undefined });
       expect(differences).toEqual([
         { key: 'a', before: 2, after: 1 },
@@ -108,7 +108,7 @@ describe('Layers', () => {
     it('is one of a thousand: the others are saved', () => {
       const layers = layersOf({});
       for (let index = 0; index < 1_000; index++) set(layers, `k${index}`, index);
-      const differences = layers.settle(flightOf(layers), 1, new Set([500]));
+      const { differences } = layers.settle(flightOf(layers), 1, new Set([500]));
       expect(differences).toEqual([{ key: 'k500', before: 500, after: undefined }]);
       expect(layers.view.size).toBe(999);
       expect(layers.unsavedCount).toBe(0);
@@ -119,9 +119,9 @@ describe('Layers', () => {
       set(layers, 'a', 2);
       const first = flightOf(layers);
       set(layers, 'a', 3);
-      expect(layers.settle(first, 1, new Set([0]))).toEqual([]);
+      expect(layers.settle(first, 1, new Set([0])).differences).toEqual([]);
       expect(valuesOf(layers)).toEqual({ a: 3 });
-      expect(layers.settle(flightOf(layers), 2, new Set([0]))).toEqual([{ key: 'a', before: 3, after: 1 }]);
+      expect(layers.settle(flightOf(layers), 2, new Set([0])).differences).toEqual([{ key: 'a', before: 3, after: 1 }]);
     });
 
     it('shows what was saved between, not what was there first', () => {
@@ -138,14 +138,14 @@ describe('Layers', () => {
       const layers = layersOf({}, ['bad']);
       remove(layers, 'bad');
       expect(layers.quarantined.size).toBe(0);
-      expect(layers.settle(flightOf(layers), 1, new Set([0]))).toEqual([]);
+      expect(layers.settle(flightOf(layers), 1, new Set([0])).differences).toEqual([]);
       expect([...layers.quarantined.keys()]).toEqual(['bad']);
     });
 
     it('is no difference where storage holds the same', () => {
       const layers = layersOf({ a: 1 });
       set(layers, 'a', 1);
-      expect(layers.settle(flightOf(layers), 1, new Set([0]))).toEqual([]);
+      expect(layers.settle(flightOf(layers), 1, new Set([0])).differences).toEqual([]);
     });
   });
 
@@ -335,10 +335,10 @@ describe('Layers', () => {
       set(layers, 'a', 2);
       remove(layers, 'b');
       set(layers, 'c', 2);
-      const { seq } = layers;
+      const { revision } = layers;
       set(layers, 'c', 3);
       set(layers, 'd', 3);
-      const differences = layers.rebase(loaded({ a: 1, b: 1 }), new Map(), seq, JSON.stringify);
+      const differences = layers.rebase(loaded({ a: 1, b: 1 }), new Map(), revision, JSON.stringify);
       expect(valuesOf(layers)).toEqual({ a: 1, b: 1, c: 3, d: 3 });
       expect(differences).toEqual([
         { key: 'a', before: 2, after: 1 },
@@ -352,7 +352,7 @@ describe('Layers', () => {
       const layers = layersOf({ a: 1 }, ['bad']);
       layers.seq++;
       layers.clear(undefined);
-      layers.rebase(loaded({ a: 1 }), new Map([['bad', quarantined('bad')]]), layers.seq, JSON.stringify);
+      layers.rebase(loaded({ a: 1 }), new Map([['bad', quarantined('bad')]]), layers.revision, JSON.stringify);
       expect(valuesOf(layers)).toEqual({ a: 1 });
       expect([...layers.quarantined.keys()]).toEqual(['bad']);
       expect(layers.unsavedCount).toBe(0);
@@ -452,8 +452,8 @@ function takeOutside(step: Step, model: LayersModel): void {
   }
   if (step.type === 'rebase') {
     // Nothing is discarded while a batch is under way: the saver settles it before.
-    const discardSeq = step.discard === undefined || model.isFlying ? 0 : model.seq - step.discard;
-    const [told, due] = model.rebase(step.set, step.deleted, step.bad, discardSeq);
+    const discardRevision = step.discard === undefined || model.isFlying ? 0 : model.revision - step.discard;
+    const [told, due] = model.rebase(step.set, step.deleted, step.bad, discardRevision);
     expect(told).toEqual(due);
   }
 }

@@ -73,13 +73,13 @@ describe('options', () => {
   });
 
   it.each([
-    ['persistify: there is no option bach. Did you mean batch? Known are batch, retry, limits, schema, codec, scheduler, throwOnFailure.', { bach: {} }],
-    ['persistify: there is no option ThrowOnFailure. Did you mean throwOnFailure? Known are batch, retry, limits, schema, codec, scheduler, throwOnFailure.', { ThrowOnFailure: true }],
-    ['persistify: there is no option colour. Known are batch, retry, limits, schema, codec, scheduler, throwOnFailure.', { colour: 1 }],
+    ['persistify: there is no option bach. Did you mean batch? Known are batch, retry, limits, ttl, schema, codec, scheduler, throwOnFailure.', { bach: {} }],
+    ['persistify: there is no option ThrowOnFailure. Did you mean throwOnFailure? Known are batch, retry, limits, ttl, schema, codec, scheduler, throwOnFailure.', { ThrowOnFailure: true }],
+    ['persistify: there is no option colour. Known are batch, retry, limits, ttl, schema, codec, scheduler, throwOnFailure.', { colour: 1 }],
     ['persistify: there is no option batch.interval. Did you mean intervalMs? Known are size, intervalMs.', { batch: { interval: 1 } }],
     ['persistify: there is no option retry.maxAttempt. Did you mean maxAttempts? Known are maxAttempts, delayMs, maxDelayMs, probeMs.', { retry: { maxAttempt: 1 } }],
     ['persistify: there is no option limits.PENDINGKEYS. Did you mean pendingKeys? Known are pendingKeys, pendingBytes.', { limits: { PENDINGKEYS: 1 } }],
-    ['persistify: there is no option __proto__. Known are batch, retry, limits, schema, codec, scheduler, throwOnFailure.', JSON.parse('{"__proto__":{}}')],
+    ['persistify: there is no option __proto__. Known are batch, retry, limits, ttl, schema, codec, scheduler, throwOnFailure.', JSON.parse('{"__proto__":{}}')],
   ])('of unknown names are refused, with a guess at the one meant: %s', (message, options) => {
     expect(refusalOf(options)).toBe(message);
   });

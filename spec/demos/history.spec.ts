@@ -56,7 +56,7 @@ type Told<S extends keyof SavingStreams> = SavingStreams[S] extends { subscribe:
 describe('how saving goes', () => {
   const createStreams = () => ({ saves$: new Subject<Told<'saves$'>>(), errors$: new Subject<Told<'errors$'>>(), status$: new Subject<Told<'status$'>>() });
   const save = (count: number): Told<'saves$'> => ({ seq: 1, keys: [], count, bytes: 0, attempts: 1, durationMs: 1 });
-  const status = (state: Told<'status$'>['state'], pending: number): Told<'status$'> => ({ state, pending, lastSavedAt: undefined });
+  const status = (state: Told<'status$'>['state'], pending: number): Told<'status$'> => ({ state, pending, fullness: 0, lastSavedAt: undefined });
 
   function follow() {
     const [one, other] = [createStreams(), createStreams()];

@@ -95,7 +95,7 @@ describe('saving', () => {
     for (let index = 0; index < 20; index++) store.set(`k${index}`, index);
     await vi.advanceTimersByTimeAsync(1_000);
     expect(sizesOf(provider.attempts)).toEqual([2]);
-    expect(store.status).toEqual({ state: 'saving', pending: 20, lastSavedAt: undefined });
+    expect(store.status).toEqual({ state: 'saving', pending: 20, fullness: 0, lastSavedAt: undefined });
     first.open();
     await settled();
     expect(sizesOf(provider.attempts)).toEqual([2, 18]);

@@ -1,0 +1,254 @@
+import { defaultIfEmpty, defer, firstValueFrom, from, ignoreElements, map, race, Subscription, take, timer, type Observable } from 'rxjs';
+
+import { abortReason, unlessAborted } from './aborted.ts';
+import type { Change, Failure, Origin, Save, Status } from './change.ts';
+import { OptionsError, SaveError, type PersistifyError } from './errors.ts';
+import { Layers, type Difference, type Settled } from './layers.ts';
+import { Lifetimes } from './lifetimes.ts';
+import { Limits } from './limits.ts';
+import { providerFailure } from './provider-failure.ts';
+import type { ProviderSession } from './providers/provider.ts';
+import { Saver } from './saver.ts';
+import type { Settings } from './settings.ts';
+import type { CloseOptions, WaitOptions } from './store.ts';
+import { expireKeys } from './streams/expire-keys.ts';
+import { macrotask$ } from './streams/macrotask.ts';
+import { Teller } from './teller.ts';
+import { Unexpired } from './unexpired.ts';
+import { WaitingWrites } from './waiting-writes.ts';
+import { Writes } from './writes.ts';
+
+export interface DictionaryConfig {
+  readonly name: string;
+  readonly session: ProviderSession;
+  readonly writer: string;
+  readonly settings: Settings;
+  readonly onClosed: () => void;
+}
+
+/** What a store, which has all in memory, and a cache, which has not, do each in their own way. */
+export interface Kind {
+  /** Whether storage may have keys that memory does not know of. */
+  readonly isPartial: boolean;
+  /** All entries that memory has and reads see. */
+  readonly entries: () => readonly (readonly [string, unknown])[];
+  /** Reads from storage what memory has of it. Resolves to what makes that the base, and tells what reads see change. */
+  readonly read: () => Promise<(discardRevision: number) => readonly Difference<unknown>[]>;
+}
+
+/** How long a provider may take to release storage, be the deadline over. */
+const RELEASE_MS = 1_000;
+
+/**
+ * What a store and a cache are made of, and their life: the layers hold what is known, the writes change it, the teller
+ * tells of it, the saver saves it, and what has ended expires. Each of them knows nothing of the others.
+ */
+export class Dictionary {
+  readonly name: string;
+  readonly session: ProviderSession;
+  readonly settings: Settings;
+  readonly changes$: Observable<Change>;
+  readonly saves$: Observable<Save>;
+  readonly errors$: Observable<Failure>;
+  readonly status$: Observable<Status>;
+  readonly layers: Layers<unknown>;
+  readonly teller: Teller<unknown>;
+  readonly writes: Writes;
+  readonly waiting: WaitingWrites;
+  readonly #kind: Kind;
+  readonly #onClosed: () => void;
+  readonly #saver: Saver<unknown>;
+  readonly #unexpired: Unexpired;
+  /** What runs by itself until the end. */
+  readonly #running = new Subscription();
+  /** Readings of storage under way. */
+  readonly #readings = new Set<Promise<void>>();
+  #closed: Promise<void> | undefined;
+  #isResyncQueued = false;
+
+  constructor({ name, session, writer, settings, onClosed }: DictionaryConfig, kind: Kind) {
+    const layers = new Layers(new Lifetimes<unknown>(() => settings.scheduler.now(), settings.ttl));
+    const limits = new Limits(layers, settings.limits);
+    this.name = name;
+    this.session = session;
+    this.settings = settings;
+    this.layers = layers;
+    this.#kind = kind;
+    this.#onClosed = onClosed;
+    this.teller = new Teller({
+      seq: () => layers.seq,
+      value: (key) => layers.find(key)?.value,
+      has: (key) => layers.find(key) !== undefined,
+      size: () => layers.size,
+      entries: kind.entries,
+      isTentative: () => this.writes.isInTransaction,
+    });
+    this.#saver = new Saver({
+      storeName: name,
+      layers,
+      session,
+      writer,
+      settings,
+      fullness: () => limits.fullness,
+      onSettled: (settled) => this.#settled(settled),
+      onClearRefused: () => this.resync('reload'),
+    });
+    this.writes = new Writes({
+      storeName: name,
+      layers,
+      teller: this.teller,
+      format: settings.format,
+      capabilities: session.capabilities,
+      limits,
+      isPartial: kind.isPartial,
+      onPending: () => this.#saver.announce(),
+    });
+    this.waiting = new WaitingWrites({ writes: this.writes, limits, saver: this.#saver, settings });
+    this.#unexpired = new Unexpired({
+      layers,
+      session,
+      settings,
+      between: (step) => this.#saver.betweenBatches(step),
+      tell: (differences) => this.writes.tellDifferences(differences, 'remote'),
+      readAnew: () => this.resync('remote'),
+      onPending: () => this.#saver.announce(),
+    });
+    this.changes$ = this.teller.changes$;
+    this.saves$ = this.#saver.saves$;
+    this.errors$ = this.#saver.errors$;
+    this.status$ = this.#saver.status$;
+  }
+
+  /** From now on what has ended expires. */
+  start(): void {
+    if (this.#closed !== undefined) return;
+    const { lifetimes } = this.layers;
+    const { scheduler } = this.settings;
+    this.#running.add(expireKeys({ nextAt: lifetimes.nextAt, sooner$: lifetimes.sooner$, step: () => this.writes.expireSome(), scheduler, pause$: macrotask$ }).subscribe());
+    this.#running.add(this.#unexpired.start());
+  }
+
+  get status(): Status {
+    return this.#saver.status;
+  }
+
+  get unsaved(): readonly string[] {
+    return this.layers.unsavedKeys();
+  }
+
+  /** Tells of something wrong that is no failed save. */
+  report(operation: Failure['operation'], error: PersistifyError, keys: readonly string[] = []): void {
+    this.#saver.report({ operation, error, attempt: 1, maxAttempts: 1, willRetry: false, delayMs: 0, fatal: false, keys });
+  }
+
+  /** The value of `key`, whose time begins anew by that, where it slides. */
+  get(key: string): unknown {
+    const entry = this.layers.find(key);
+    if (entry?.expiresAt !== undefined) this.writes.slide(entry);
+    return entry?.value;
+  }
+
+  touch(key: string): boolean {
+    this.writes.checkOpen();
+    const entry = this.layers.find(key);
+    if (entry !== undefined) this.writes.slide(entry);
+    return entry !== undefined;
+  }
+
+  expiresAt(key: string): number | undefined {
+    const entry = this.layers.find(key);
+    return entry?.expiresAt === undefined ? undefined : Math.ceil(entry.expiresAt);
+  }
+
+  async flush({ signal }: WaitOptions = {}): Promise<boolean> {
+    if (signal?.aborted === true) throw abortReason(signal);
+    this.writes.checkNoTransaction();
+    if (this.#closed === undefined) this.writes.saveSlides();
+    if (this.layers.unsavedCount > 0) this.writes.checkOpen();
+    return this.waiting.trueOnceSaved(undefined, signal);
+  }
+
+  async reload({ signal }: WaitOptions = {}): Promise<void> {
+    this.waiting.checkMayWait(signal);
+    await unlessAborted(this.#readAnew(this.layers.revision, 'reload'), signal);
+  }
+
+  async close({ deadlineMs = 30_000, signal }: CloseOptions = {}): Promise<void> {
+    if (signal?.aborted === true) throw abortReason(signal);
+    this.writes.checkNoTransaction();
+    if (!(deadlineMs >= 0)) throw new OptionsError(`close({ deadlineMs }): expected a number of milliseconds from 0, not ${deadlineMs}.`);
+    if (this.#closed === undefined) this.writes.saveSlides();
+    this.writes.close();
+    this.#closed ??= this.#close(Math.min(deadlineMs, 2 ** 31 - 1));
+    await unlessAborted(this.#closed, signal);
+  }
+
+  /** Runs `step` when no batch is under way; a close waits for it. */
+  async reading(step: () => Promise<void>): Promise<void> {
+    const reading = this.#saver.betweenBatches(step);
+    this.#readings.add(reading);
+    try {
+      await reading;
+    } finally {
+      this.#readings.delete(reading);
+    }
+  }
+
+  /** Storage was changed by others, or is not as it was thought: reads it anew and tells the differences, once for any number of calls meanwhile. */
+  resync(origin: Origin): void {
+    if (this.#isResyncQueued || this.#closed !== undefined) return;
+    this.#isResyncQueued = true;
+    queueMicrotask(() => {
+      this.#isResyncQueued = false;
+      if (this.#closed !== undefined) return;
+      this.#readAnew(0, origin).catch((error: unknown) => {
+        this.report('watch', providerFailure(error));
+        // Storage is out of reach; when it is back, something is saved.
+        this.saves$.pipe(take(1)).subscribe(() => this.resync(origin));
+      });
+    });
+  }
+
+  async #close(deadlineMs: number): Promise<void> {
+    const { session, settings } = this;
+    const endsAt = settings.scheduler.now() + deadlineMs;
+    const leftMs = (): number => Math.max(0, endsAt - settings.scheduler.now());
+    this.#running.unsubscribe();
+    const read = from(Promise.allSettled(this.#readings));
+    await firstValueFrom(race(read, timer(deadlineMs, settings.scheduler)));
+    const unsaved = await this.#saver.finish(leftMs());
+    const closing = defer(() => session.close()).pipe(ignoreElements(), defaultIfEmpty(undefined));
+    const late$ = timer(Math.max(leftMs(), RELEASE_MS), settings.scheduler).pipe(
+      map(() => {
+        throw new SaveError(`The provider of store ${JSON.stringify(this.name)} did not close in time.`, { outcome: 'unknown', keys: [] });
+      }),
+    );
+    try {
+      await firstValueFrom(race(closing, late$));
+    } catch (error) {
+      if (unsaved === undefined) throw error;
+    } finally {
+      this.teller.complete();
+      this.#saver.complete();
+      this.#onClosed();
+    }
+    if (unsaved !== undefined) throw unsaved;
+  }
+
+  /** Reads storage, and makes it the base; what is not saved up to `discardRevision` goes. */
+  async #readAnew(discardRevision: number, origin: Origin): Promise<void> {
+    await this.reading(async () => {
+      const rebase = await this.#kind.read();
+      const unsaved = this.layers.unsavedKeys();
+      const differences = rebase(discardRevision);
+      this.#saver.discarded(discardRevision, unsaved);
+      this.writes.tellDifferences(differences, origin);
+    });
+  }
+
+  #settled({ differences, unexpired }: Settled<unknown>): void {
+    this.writes.tellDifferences(differences, 'reload');
+    if (unexpired.length > 0 && this.#closed === undefined) this.#unexpired.look(unexpired);
+  }
+}
+

@@ -1,0 +1,116 @@
+import { abortReason } from './aborted.ts';
+import { SaveError } from './errors.ts';
+import type { Limits } from './limits.ts';
+import { checkTtlMs } from './options.ts';
+import type { Saver } from './saver.ts';
+import type { Settings } from './settings.ts';
+import type { SetOptions, WaitOptions } from './store.ts';
+import type { Writes } from './writes.ts';
+
+export interface WaitingWritesConfig {
+  readonly writes: Writes;
+  readonly limits: Limits;
+  readonly saver: Saver<unknown>;
+  readonly settings: Settings;
+}
+
+/** The twins of the writes: they wait for room where `withLimits` leaves none, apply the same, and wait until it is saved. */
+export class WaitingWrites {
+  readonly #writes: Writes;
+  readonly #limits: Limits;
+  readonly #saver: Saver<unknown>;
+  readonly #settings: Settings;
+
+  constructor({ writes, limits, saver, settings }: WaitingWritesConfig) {
+    this.#writes = writes;
+    this.#limits = limits;
+    this.#saver = saver;
+    this.#settings = settings;
+  }
+
+  async set(key: string, value: unknown, { ttlMs, signal }: SetOptions & WaitOptions = {}): Promise<boolean> {
+    this.checkMayWait(signal);
+    checkTtlMs(ttlMs);
+    const room = this.#room(key, signal, value);
+    if (room !== undefined) await room; // where there is room the write is applied before this returns
+    this.#writes.set(key, value, { atLimit: 'ignore', ttlMs });
+    return this.trueOnceSaved([key], signal);
+  }
+
+  async add(key: string, value: unknown, { ttlMs, signal }: SetOptions & WaitOptions = {}): Promise<boolean> {
+    this.checkMayWait(signal);
+    checkTtlMs(ttlMs);
+    const room = this.#room(key, signal, value);
+    if (room !== undefined) await room;
+    const isAdded = this.#writes.add(key, value, { atLimit: 'ignore', ttlMs });
+    await this.#saver.saved([key], signal);
+    return isAdded;
+  }
+
+  async delete(key: string, { signal }: WaitOptions = {}): Promise<boolean> {
+    this.checkMayWait(signal);
+    const room = this.#room(key, signal);
+    if (room !== undefined) await room;
+    const isDeleted = this.#writes.delete(key, 'ignore');
+    await this.#saver.saved([key], signal);
+    return isDeleted;
+  }
+
+  async clear({ signal }: WaitOptions = {}): Promise<boolean> {
+    this.checkMayWait(signal);
+    this.#writes.clear();
+    return this.trueOnceSaved(undefined, signal);
+  }
+
+  async update(key: string, fn: (value: unknown) => unknown, { signal }: WaitOptions = {}): Promise<unknown> {
+    this.checkMayWait(signal);
+    const room = this.#room(key, signal);
+    if (room !== undefined) await room;
+    const value = this.#writes.update(key, fn, 'ignore');
+    await this.#saver.saved([key], signal);
+    return value;
+  }
+
+  async transaction<R>(fn: () => R, { signal }: WaitOptions = {}): Promise<R> {
+    this.checkMayWait(signal);
+    const room = this.#room('', signal);
+    if (room !== undefined) await room;
+    const { result, keys } = this.#writes.transact(fn, 'ignore');
+    await this.#saver.saved(keys, signal);
+    return result;
+  }
+
+  async trueOnceSaved(keys: readonly string[] | undefined, signal: AbortSignal | undefined): Promise<boolean> {
+    try {
+      await this.#saver.saved(keys, signal);
+      return true;
+    } catch (error) {
+      if (this.#settings.throwOnFailure || !(error instanceof SaveError)) throw error;
+      return false;
+    }
+  }
+
+  checkMayWait(signal: AbortSignal | undefined): void {
+    if (signal?.aborted === true) throw abortReason(signal);
+    this.#writes.checkOpen();
+    this.#writes.checkNoTransaction();
+  }
+
+  /**
+   * Resolves when `withLimits` leaves room for a write of `key`; `undefined` where it does. A value that cannot be stored is
+   * refused first; one that is not known yet counts nothing.
+   */
+  #room(key: string, signal: AbortSignal | undefined, input?: unknown): Promise<void> | undefined {
+    if (!this.#limits.areBounded) return undefined;
+    const { format } = this.#settings;
+    const json = input === undefined ? '' : format.toText(format.validate(key, input));
+    return this.#limits.haveRoom(key, json) ? undefined : this.#untilRoom(key, json, signal);
+  }
+
+  async #untilRoom(key: string, json: string, signal: AbortSignal | undefined): Promise<void> {
+    while (!this.#limits.haveRoom(key, json)) {
+      await this.#saver.progress(signal);
+      this.#writes.checkOpen();
+    }
+  }
+}
