@@ -30,14 +30,21 @@ export interface ClearMutation {
   readonly transaction?: number;
 }
 
-/** Moves a key's deadline to the later of the stored one and this one; no new version. An absent key stays absent. */
+/**
+ * Moves a key's deadline to the later of the stored one and this one; no new version. An absent key stays absent, and one without
+ * a deadline stays for ever: then there is nothing to do, and nothing is left out.
+ */
 export interface TouchMutation {
   readonly type: 'touch';
   readonly key: string;
   readonly expiresAt: number;
 }
 
-/** Removes `key` if its deadline has passed by storage's clock and its version is still `version`. */
+/**
+ * Removes `key` if its deadline has passed by storage's clock and its version is still `version`. If it removes nothing, it is
+ * left out as a `conflict`: that makes no version by itself, and harms no other mutation of the batch. So it is behind a `clear`
+ * of the same commit, too.
+ */
 export interface ExpireMutation {
   readonly type: 'expire';
   readonly key: string;
@@ -57,7 +64,10 @@ export interface Batch {
 export interface BatchResult {
   /** The version of this commit, or the dictionary's current one if nothing was left to commit. */
   readonly version: number;
-  /** The mutations that are not in the commit; all others are, durably. */
+  /**
+   * The mutations that are not in the commit; all others are, durably. It names each `expire` that removed nothing; a `touch` or
+   * a `delete` that finds nothing to do is in the commit all the same. A batch that comes again is answered with the same.
+   */
   readonly leftOut: readonly LeftOut[];
 }
 
@@ -65,8 +75,11 @@ export interface BatchResult {
 export interface LeftOut {
   /** Its place in `batch.mutations`. */
   readonly index: number;
-  /** `refused`: it can never be stored. `conflict`: its `expect` did not hold. */
+  /**
+   * `refused`: it can never be stored. `conflict`: its `expect` did not hold, or it is an `expire` and the key is absent, has
+   * another version, no deadline, or one that has not passed. The other parts of a transaction have the reason of one that failed.
+   */
   readonly reason: 'refused' | 'conflict';
-  /** Says what was wrong with a refused one, for a person to read. */
+  /** Says why, for a person to read. */
   readonly message: string;
 }

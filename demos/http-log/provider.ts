@@ -23,10 +23,9 @@ function sessionOn(log: string): ProviderSession {
   function fold({ at, record: { writer, number, mutations } }: { readonly at: number; readonly record: Batch }): void {
     const failed = new Set(mutations.filter((mutation) => 'expect' in mutation && mutation.expect !== (table.get(mutation.key)?.version ?? 0)));
     const undone = new Set([...failed].flatMap((mutation) => ('transaction' in mutation ? [mutation.transaction] : [])));
-    const isLeftOut = (mutation: Mutation): boolean => failed.has(mutation) || ('transaction' in mutation && undone.has(mutation.transaction));
-    const leftOut = mutations.flatMap((mutation, index) => (isLeftOut(mutation) ? [{ index, reason: 'conflict' as const, message: 'The key has another version.' }] : []));
+    const isHeld = (mutation: Mutation): boolean => failed.has(mutation) || ('transaction' in mutation && undone.has(mutation.transaction));
+    const leftOut = mutations.flatMap((one, index) => (isHeld(one) || !apply(table, one, version + 1, at) ? [{ index, reason: 'conflict' as const, message: 'Another version or deadline.' }] : []));
     if (leftOut.length < mutations.length) version += 1;
-    for (const mutation of mutations.filter((one) => !isLeftOut(one))) apply(table, mutation, version, at);
     answers.set(writer, { number, version, leftOut });
     length += 1;
   }
@@ -48,12 +47,13 @@ function sessionOn(log: string): ProviderSession {
   };
 }
 
-function apply(table: Map<string, Entry>, mutation: Mutation, version: number, now: number): void {
+function apply(table: Map<string, Entry>, mutation: Mutation, version: number, now: number): boolean {
   const entry = 'key' in mutation ? table.get(mutation.key) : undefined;
   if (mutation.type === 'clear') table.clear();
   else if (mutation.type === 'set') table.set(mutation.key, { ...mutation, version });
   else if (mutation.type === 'delete') table.delete(mutation.key);
-  else if (entry?.expiresAt === undefined) return;
+  else if (entry?.expiresAt === undefined) return mutation.type === 'touch';
   else if (mutation.type === 'touch') table.set(mutation.key, { ...entry, expiresAt: Math.max(entry.expiresAt, mutation.expiresAt) });
-  else if (entry.expiresAt <= now && entry.version === mutation.version) table.delete(mutation.key);
+  else return entry.expiresAt <= now && entry.version === mutation.version && table.delete(mutation.key);
+  return true;
 }

@@ -76,7 +76,7 @@ export const batches: Chapter = {
         { type: 'clear' },
         { type: 'clear' },
       ] as const) {
-        const { version: next } = await dictionary.write(mutation);
+        const { version: next } = await dictionary.send(dictionary.batch(mutation));
         isAtLeast(next, version, `the version after ${mutation.type}`);
         isAtLeast((await dictionary.load()).version, next, `the version that \`load\` tells after ${mutation.type}`);
         version = next;

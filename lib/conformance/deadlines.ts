@@ -1,6 +1,5 @@
-import { equal, equalContents } from './assertions.ts';
+import { equal } from './assertions.ts';
 import { hostileKeys } from './hostile.ts';
-import type { OpenDictionary } from './open-dictionary.ts';
 import type { Chapter } from './suite.ts';
 
 const HOUR = 3_600_000;
@@ -30,6 +29,8 @@ export const deadlines: Chapter = {
       await dictionary.set('key', '1', { expiresAt: Date.now() + HOUR });
       await dictionary.set('key', '2');
       equal((await dictionary.entry('key')).expiresAt, undefined, 'the deadline');
+      if (!claims.persistent) return;
+      equal((await (await bench.reopen(dictionary)).entry('key')).expiresAt, undefined, 'the deadline after reopening');
     });
 
     test('replaces a deadline with an earlier one by a set', async bench => {
@@ -78,63 +79,26 @@ export const deadlines: Chapter = {
       equal((await dictionary.entry('key')).json, '2', 'the value');
     });
 
-    test('ends an entry whose deadline has passed', async bench => {
-      const dictionary = await bench.open();
-      const version = await setPassed(dictionary, 'passed', 'also passed');
-      await dictionary.set('kept', '1');
-      await dictionary.write({ type: 'expire', key: 'passed', version }, { type: 'set', key: 'new', json: '2' });
-      const texts = new Map(await dictionary.texts());
-      texts.delete('also passed'); // that it was not ended yet does not mean that `load` must tell it
-      equalContents(texts, new Map([['kept', '1'], ['new', '2']]), 'the stored dictionary');
-    });
-
-    test('does not end an entry before its deadline, or without one', async bench => {
-      const dictionary = await bench.open();
-      const { version } = await dictionary.write({ type: 'set', key: 'later', json: '1', expiresAt: Date.now() + HOUR }, { type: 'set', key: 'never', json: '2' });
-      await dictionary.send(dictionary.batch(...['later', 'never', 'absent'].map(key => ({ type: 'expire', key, version }) as const)));
-      equalContents(await dictionary.texts(), new Map([['later', '1'], ['never', '2']]), 'the stored dictionary');
-    });
-
-    test('does not end an entry that was set again', async bench => {
-      const dictionary = await bench.open();
-      const stale = await setPassed(dictionary, 'key');
-      const version = await setPassed(dictionary, 'key');
-      await dictionary.send(dictionary.batch({ type: 'expire', key: 'key', version: stale }));
-      await dictionary.set('key', '"still there"', { expect: version });
-    });
-
-    test('does not end an entry whose deadline was moved on', async bench => {
-      const dictionary = await bench.open();
-      const version = await setPassed(dictionary, 'key');
-      await dictionary.write({ type: 'touch', key: 'key', expiresAt: Date.now() + HOUR });
-      await dictionary.send(dictionary.batch({ type: 'expire', key: 'key', version }));
-      equalContents(await dictionary.texts(), new Map([['key', '"passed"']]), 'the stored dictionary');
-    });
-
-    test('ends 5,000 entries in one batch', async bench => {
-      const dictionary = await bench.open();
-      const keys = Array.from({ length: 5_000 }, (_, index) => `key ${index}`);
-      const version = await setPassed(dictionary, ...keys);
-      await dictionary.set('kept', '1');
-      await dictionary.write(...keys.map(key => ({ type: 'expire', key, version }) as const));
-      equalContents(await dictionary.texts(), new Map([['kept', '1']]), 'the stored dictionary');
-    });
-
     if (claims.persistent) {
-      test('ends an entry of the last run', async bench => {
-        const dictionary = await bench.open();
-        const expiresAt = Date.now() - 60_000;
-        await dictionary.write({ type: 'set', key: 'key', json: '1', expiresAt }, { type: 'set', key: 'kept', json: '2', expiresAt: expiresAt + HOUR });
-        const reopened = await bench.reopen(dictionary);
-        const { version } = await reopened.entry('kept'); // of the same commit, whether or not `load` tells what has ended
-        await reopened.write({ type: 'expire', key: 'key', version });
-        equalContents(await reopened.texts(), new Map([['kept', '2']]), 'the stored dictionary');
+      test('keeps what becomes of deadlines in a later run', async bench => {
+        const first = await bench.open();
+        const expiresAt = Date.now() + 2 * HOUR;
+        const keys = ['untouched', 'touched', 'touched in vain', 'set without', 'set with an earlier one'];
+        await first.write(...keys.map(key => ({ type: 'set', key, json: '1', expiresAt }) as const), { type: 'set', key: 'never', json: '1' });
+        const second = await bench.reopen(first);
+        await second.write(
+          { type: 'touch', key: 'touched', expiresAt: expiresAt + HOUR },
+          { type: 'touch', key: 'touched in vain', expiresAt: expiresAt - HOUR },
+          { type: 'set', key: 'set without', json: '2' },
+          { type: 'set', key: 'set with an earlier one', json: '2', expiresAt: expiresAt - HOUR },
+          { type: 'touch', key: 'never', expiresAt },
+        );
+        const third = await bench.reopen(second);
+        await third.write({ type: 'touch', key: 'set without', expiresAt });
+        const { entries } = await (await bench.reopen(third)).load();
+        const found = [...keys, 'never'].map(key => entries.get(key)?.expiresAt);
+        equal(found, [expiresAt, expiresAt + HOUR, expiresAt, undefined, expiresAt - HOUR, undefined], 'the deadlines after reopening');
       });
     }
   },
 };
-
-async function setPassed(dictionary: OpenDictionary, ...keys: readonly string[]): Promise<number> {
-  const { version } = await dictionary.write(...keys.map(key => ({ type: 'set', key, json: '"passed"', expiresAt: Date.now() - 60_000 }) as const));
-  return version;
-}

@@ -2,6 +2,7 @@ import { aborting } from './aborting.ts';
 import { batches } from './batches.ts';
 import { conditions } from './conditions.ts';
 import { deadlines } from './deadlines.ts';
+import { expiring } from './expiring.ts';
 import { loading } from './loading.ts';
 import { opening } from './opening.ts';
 import type { ConformanceOptions } from './options.ts';
@@ -25,6 +26,7 @@ const chapters: readonly Chapter[] = [
   conditions,
   transactions,
   deadlines,
+  expiring,
   settling,
   refusing,
   aborting,

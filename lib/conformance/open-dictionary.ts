@@ -108,6 +108,11 @@ export class OpenDictionary {
   }
 }
 
+/** What a result leaves out, in the order of the places: each place with its reason. */
+export function leftOutOf({ leftOut }: BatchResult): readonly string[] {
+  return leftOut.toSorted((one, other) => one.index - other.index).map(({ index, reason }) => `${index} ${reason}`);
+}
+
 function delay(ms: number): Promise<void> {
   return new Promise(resolve => {
     setTimeout(resolve, ms);

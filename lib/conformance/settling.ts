@@ -1,5 +1,6 @@
 import type { BatchResult } from '../mutation.ts';
 import { equal, equalContents, isAbove } from './assertions.ts';
+import { leftOutOf } from './open-dictionary.ts';
 import type { Chapter } from './suite.ts';
 
 /** A batch whose answer was lost is sent again under its number: it must not happen twice, and must not undo what came after it. */
@@ -38,6 +39,29 @@ export const settling: Chapter = {
       equal(first.leftOut.map(({ index }) => index).sort(), [1, 2, 3], 'the places of what was left out');
       equalResults(await dictionary.send(batch), first);
       equalContents(await dictionary.texts(), new Map([['taken', '0'], ['key', '1']]), 'the stored dictionary');
+    });
+
+    test('answers the same expires that did not come true when a batch comes again', async bench => {
+      const dictionary = await bench.open();
+      const passed = Date.now() - 60_000;
+      const { version } = await dictionary.write(
+        { type: 'set', key: 'ended', json: '1', expiresAt: passed },
+        { type: 'set', key: 'later', json: '1', expiresAt: passed + 3_600_000 },
+      );
+      const mixed = dictionary.batch(
+        { type: 'expire', key: 'later', version },
+        { type: 'expire', key: 'ended', version },
+        { type: 'set', key: 'new', json: '1' },
+        { type: 'expire', key: 'absent', version },
+      );
+      const first = await dictionary.send(mixed);
+      equal(leftOutOf(first), ['0 conflict', '3 conflict'], 'what was left out at first');
+      for (let retry = 1; retry <= 2; retry += 1) equalResults(await dictionary.send(mixed), first); // what it ended is absent now
+      const vain = dictionary.batch({ type: 'expire', key: 'later', version }, { type: 'expire', key: 'ended', version });
+      const second = await dictionary.send(vain);
+      equal(leftOutOf(second), ['0 conflict', '1 conflict'], 'what was left out of a batch of which nothing came true');
+      equalResults(await dictionary.send(vain), second);
+      equalContents(await dictionary.texts(), new Map([['later', '1'], ['new', '1']]), 'the stored dictionary');
     });
 
     test('does not apply an older batch again', async bench => {
@@ -115,8 +139,4 @@ export const settling: Chapter = {
 function equalResults(actual: BatchResult, expected: BatchResult): void {
   equal(actual.version, expected.version, 'the version that the retry answers');
   equal(leftOutOf(actual), leftOutOf(expected), 'what the retry answers to be left out');
-}
-
-function leftOutOf({ leftOut }: BatchResult): readonly string[] {
-  return leftOut.map(({ index, reason }) => `${index} ${reason}`).sort();
 }

@@ -1,6 +1,6 @@
 import { equal, equalContents, isAbove } from './assertions.ts';
 import { numberedSets } from './batches.ts';
-import type { OpenDictionary } from './open-dictionary.ts';
+import { leftOutOf, type OpenDictionary } from './open-dictionary.ts';
 import type { Bench, Chapter } from './suite.ts';
 
 export const sharing: Chapter = {
@@ -47,12 +47,18 @@ export const sharing: Chapter = {
       equalContents(await one.texts(), new Map([['key', '2'], ['other', '3']]), 'the stored dictionary');
     });
 
-    test('does not end by expire what the other session keeps alive', async bench => {
+    test('leaves out the expire of what the other session keeps alive, or has ended', async bench => {
       const [one, other] = await openTwo(bench);
-      const passed = Date.now() - 60_000;
-      const { version } = await one.write({ type: 'set', key: 'touched', json: '1', expiresAt: passed }, { type: 'set', key: 'set', json: '1', expiresAt: passed });
-      await other.write({ type: 'touch', key: 'touched', expiresAt: Date.now() + 3_600_000 }, { type: 'set', key: 'set', json: '2' });
-      await one.send(one.batch({ type: 'expire', key: 'touched', version }, { type: 'expire', key: 'set', version }));
+      const keys = ['touched', 'set', 'deleted', 'ended', 'left to the first'];
+      const { version } = await one.write(...keys.map(key => ({ type: 'set', key, json: '1', expiresAt: Date.now() - 60_000 }) as const));
+      await other.write(
+        { type: 'touch', key: 'touched', expiresAt: Date.now() + 3_600_000 },
+        { type: 'set', key: 'set', json: '2' },
+        { type: 'delete', key: 'deleted' },
+        { type: 'expire', key: 'ended', version },
+      );
+      const result = await one.send(one.batch(...keys.map(key => ({ type: 'expire', key, version }) as const)));
+      equal(leftOutOf(result), ['0 conflict', '1 conflict', '2 conflict', '3 conflict'], 'what was left out');
       equalContents(await other.texts(), new Map([['touched', '1'], ['set', '2']]), 'the stored dictionary');
     });
 

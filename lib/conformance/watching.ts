@@ -56,7 +56,8 @@ export const watching: Chapter = {
 
     test('tells nothing that was left out', async bench => {
       const [watcher, writer] = await openTwo(bench);
-      await writer.set('taken', '0');
+      const version = await writer.set('taken', '0');
+      await writer.set('kept', '0');
       const feed = await FeedReader.fromLoad(watcher);
       await writer.send(
         writer.batch(
@@ -64,10 +65,11 @@ export const watching: Chapter = {
           { type: 'set', key: 'part', json: '1', transaction: 1 },
           { type: 'delete', key: 'taken', expect: 99_999, transaction: 1 },
           { type: 'set', key: 'stored', json: '1' },
+          { type: 'expire', key: 'kept', version },
         ),
       );
       await feed.reaches(await writer.set('end', '1'));
-      equalContents(feed.texts, new Map([['taken', '0'], ['stored', '1'], ['end', '1']]), 'the dictionary by the feed');
+      equalContents(feed.texts, new Map([['taken', '0'], ['kept', '0'], ['stored', '1'], ['end', '1']]), 'the dictionary by the feed');
     });
 
     test('tells a retry once', async bench => {

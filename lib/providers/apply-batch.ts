@@ -1,4 +1,4 @@
-import type { LeftOut, Mutation } from '../mutation.ts';
+import type { ExpireMutation, LeftOut, Mutation } from '../mutation.ts';
 import type { Entry } from './provider.ts';
 
 /** What a commit changed, as a feed tells it. */
@@ -8,23 +8,23 @@ export interface Effect {
   readonly keys: readonly string[];
 }
 
-/** Which of these mutations a commit on `table` must go without because an `expect` does not hold: a transaction as a whole. */
-export function findConflicts(table: ReadonlyMap<string, Entry>, mutations: readonly Mutation[]): readonly LeftOut[] {
-  const failed = new Set(mutations.filter(mutation => !holds(table, mutation)));
-  const failedTransactions = new Set([...failed].flatMap(mutation => transactionOf(mutation) ?? []));
-  return mutations.flatMap((mutation, index): LeftOut[] => {
-    if (failed.has(mutation)) return [{ index, reason: 'conflict', message: 'The key has another version.' }];
-    const transaction = transactionOf(mutation);
-    if (transaction === undefined || !failedTransactions.has(transaction)) return [];
-    return [{ index, reason: 'conflict', message: 'Another part of its transaction had a conflict.' }];
-  });
+/** What became of a batch. */
+export interface Applied extends Effect {
+  readonly leftOut: readonly LeftOut[];
 }
 
 /** Does to `table` what `mutations` say; what they set carries `version`. `now` is storage's clock, in milliseconds. */
-export function applyMutations(table: Map<string, Entry>, mutations: readonly Mutation[], version: number, now: number): Effect {
+export function applyBatch(table: Map<string, Entry>, mutations: readonly Mutation[], version: number, now: number): Applied {
+  const conflicts = findConflicts(table, mutations);
+  const leftOut: LeftOut[] = [];
   let cleared = false;
   const keys: string[] = [];
-  for (const mutation of mutations) {
+  for (const [index, mutation] of mutations.entries()) {
+    const conflict = conflicts.get(index);
+    if (conflict !== undefined) {
+      leftOut.push({ index, reason: 'conflict', message: conflict });
+      continue;
+    }
     switch (mutation.type) {
       case 'set': {
         const { key, json, expiresAt } = mutation;
@@ -48,8 +48,10 @@ export function applyMutations(table: Map<string, Entry>, mutations: readonly Mu
         break;
       }
       case 'expire': {
-        const entry = table.get(mutation.key);
-        if (entry?.expiresAt !== undefined && entry.expiresAt <= now && entry.version === mutation.version) {
+        const message = whyItStays(table.get(mutation.key), mutation, now);
+        if (message !== undefined) {
+          leftOut.push({ index, reason: 'conflict', message });
+        } else {
           table.delete(mutation.key);
           keys.push(mutation.key);
         }
@@ -57,13 +59,35 @@ export function applyMutations(table: Map<string, Entry>, mutations: readonly Mu
       }
     }
   }
-  return { cleared, keys };
+  return { cleared, keys, leftOut };
+}
+
+/** What a commit on `table` must go without because an `expect` does not hold, a transaction as a whole: the message by the place. */
+function findConflicts(table: ReadonlyMap<string, Entry>, mutations: readonly Mutation[]): ReadonlyMap<number, string> {
+  const failed = new Set(mutations.filter(mutation => !holds(table, mutation)));
+  const conflicts = new Map<number, string>();
+  if (failed.size === 0) return conflicts;
+  const failedTransactions = new Set([...failed].flatMap(mutation => transactionOf(mutation) ?? []));
+  for (const [index, mutation] of mutations.entries()) {
+    const transaction = transactionOf(mutation);
+    if (failed.has(mutation)) conflicts.set(index, 'The key has another version.');
+    else if (transaction !== undefined && failedTransactions.has(transaction)) conflicts.set(index, 'Another part of its transaction had a conflict.');
+  }
+  return conflicts;
 }
 
 /** Conditions are about storage as the commit finds it, so that a `clear` before them changes none. */
 function holds(table: ReadonlyMap<string, Entry>, mutation: Mutation): boolean {
   if (mutation.type !== 'set' && mutation.type !== 'delete') return true;
   return mutation.expect === undefined || mutation.expect === (table.get(mutation.key)?.version ?? 0);
+}
+
+/** Why an `expire` does not come true; undefined: it does. */
+function whyItStays(entry: Entry | undefined, { version }: ExpireMutation, now: number): string | undefined {
+  if (entry === undefined) return 'The key is absent.';
+  if (entry.version !== version) return 'The key has another version.';
+  if (entry.expiresAt === undefined) return 'The key has no deadline.';
+  return entry.expiresAt <= now ? undefined : 'Its deadline has not passed.';
 }
 
 function transactionOf(mutation: Mutation): number | undefined {

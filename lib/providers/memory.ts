@@ -2,7 +2,7 @@ import { Observable, Subject } from 'rxjs';
 
 import { ProviderError } from '../errors.ts';
 import type { Batch, BatchResult } from '../mutation.ts';
-import { applyMutations, findConflicts, type Effect } from './apply-batch.ts';
+import { applyBatch, type Effect } from './apply-batch.ts';
 import type { Capabilities, Cursor, Entry, Feed, OpenContext, Page, Provider, ProviderSession, WriteContext } from './provider.ts';
 
 /** Entries in a page of `load`. */
@@ -51,10 +51,7 @@ class Dictionary {
     const settled = this.settled.get(writer);
     if (settled !== undefined && number <= settled.number) return settled.result;
 
-    const leftOut = findConflicts(this.table, mutations);
-    const excluded = new Set(leftOut.map(({ index }) => index));
-    const admitted = mutations.filter((_, index) => !excluded.has(index));
-    const effect = applyMutations(this.table, admitted, this.version + 1, Date.now());
+    const { leftOut, ...effect } = applyBatch(this.table, mutations, this.version + 1, Date.now());
 
     // Touches alone make no version: nobody is told of them, and no `expect` fails by them.
     const changed = effect.cleared || effect.keys.length > 0;

@@ -34,6 +34,8 @@ export interface ProviderSession {
   /**
    * Stores the batch in one commit that is durable when this resolves. A batch whose number is not above the last one
    * that this writer committed is not applied again: it answers what was answered then, as far as that is kept.
+   * What the commit goes without is named in `leftOut`: what is refused, what expected another version, and each `expire` that
+   * removed nothing.
    * Settles soon after `signal` aborts: with the result if it was committed, else with an error.
    * @throws ProviderError if nothing of the batch was stored, or that is unknown (`outcomeUnknown`).
    */

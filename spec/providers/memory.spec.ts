@@ -74,10 +74,24 @@ describe('memory', () => {
       const { session, write } = await open(memory());
       await write({ type: 'set', key: 'key', json: '1', expiresAt: 1_500 });
       vi.setSystemTime(1_499);
-      await write({ type: 'expire', key: 'key', version: 1 });
+      expect((await write({ type: 'expire', key: 'key', version: 1 })).leftOut).toEqual([{ index: 0, reason: 'conflict', message: 'Its deadline has not passed.' }]);
       expect(await keysOf(session)).toEqual(['key']);
       vi.setSystemTime(1_500);
-      await write({ type: 'expire', key: 'key', version: 1 });
+      expect((await write({ type: 'expire', key: 'key', version: 1 })).leftOut).toEqual([]);
+      expect(await keysOf(session)).toEqual([]);
+    });
+
+    it('says why an expire does not come true, by storage as the mutations before it leave it', async () => {
+      const { session, write } = await open(memory());
+      await write({ type: 'set', key: 'passed', json: '1', expiresAt: 500 }, { type: 'set', key: 'never', json: '1' });
+      const expire = (key: string, version = 1) => ({ type: 'expire', key, version }) as const;
+      const messagesOf = async (...mutations: Mutation[]) => (await write(...mutations)).leftOut.map(({ index, message }) => `${index} ${message}`);
+      expect(await messagesOf(expire('passed', 2), { type: 'set', key: 'new', json: '1' }, expire('never'), expire('absent'))).toEqual([
+        '0 The key has another version.', '2 The key has no deadline.', '3 The key is absent.',
+      ]);
+      expect(await messagesOf({ type: 'clear', transaction: 1 }, { type: 'set', key: 'never', json: '2', expect: 7, transaction: 1 }, expire('absent'))).toHaveLength(3);
+      expect(await keysOf(session)).toEqual(['passed', 'never', 'new']);
+      expect(await messagesOf({ type: 'clear' }, expire('passed'))).toEqual(['1 The key is absent.']);
       expect(await keysOf(session)).toEqual([]);
     });
   });

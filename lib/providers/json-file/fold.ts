@@ -95,7 +95,8 @@ function writeLines(lines: Buffer, indent: number | undefined, out: Output): voi
 }
 
 function writeEntry(entry: RawEntry, indent: number | undefined, deadlines: string[], out: Output): void {
-  if (entry.expiresAt !== undefined) deadlines.push(`"${entry.key}":${entry.expiresAt}`);
+  // JSON has no Infinity; a deadline that never comes is none.
+  if (entry.expiresAt !== undefined && Number.isFinite(entry.expiresAt)) deadlines.push(`"${entry.key}":${entry.expiresAt}`);
   if (indent === undefined) {
     out.bytes(Buffer.from(`"${entry.key}":`, 'latin1'));
     out.bytes(entry.text);

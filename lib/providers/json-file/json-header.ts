@@ -1,6 +1,6 @@
 import { damaged } from './damage.ts';
 import { format } from './log-format.ts';
-import { fieldsOf, type Settled, settledFrom } from './settled.ts';
+import { fieldsOf, type Settled, settledAsWritten, settledFrom } from './settled.ts';
 
 /** What our header, the member "" of a `.json` file, says besides the deadlines. */
 export interface JsonHeader {
@@ -45,7 +45,7 @@ function isCount(value: unknown): value is number {
 /** The header of a file that we write, up to its deadlines. */
 export function headerStart(header: Omit<JsonHeader, 'crc'>): string {
   const { name, generation, seq, written, indent, settled } = header;
-  const text = JSON.stringify({ format, name, generation, seq, written, indent, settled });
+  const text = JSON.stringify({ format, name, generation, seq, written, indent, settled: settled && settledAsWritten(settled) });
   return `"":${text.slice(0, -1)}`;
 }
 

@@ -59,7 +59,7 @@ export class Ledger {
 
   /**
    * Decides what of the batch is stored, by what storage holds before it. A transaction is stored whole or not at all.
-   * An `expire` that does not come true is no failure of its batch: it is merely not written.
+   * An `expire` must remove something, so that behind a `clear` it is left out.
    */
   decide({ mutations }: Batch, now: number): Decision {
     const objections = mutations.map(mutation => this.#objection(mutation));
@@ -71,12 +71,16 @@ export class Ledger {
     }
     const stored: Mutation[] = [];
     const leftOut: LeftOut[] = [];
+    let cleared = false;
     for (const [index, mutation] of mutations.entries()) {
       const transaction = transactionOf(mutation);
       const reason = transaction === undefined ? undefined : broken.get(transaction);
       const objection = objections[index] ?? (reason && { reason, message: 'Another part of its transaction was left out.' });
+      const stays = mutation.type === 'expire' ? this.#whyItStays(mutation, now, cleared) : undefined;
       if (objection !== undefined) leftOut.push({ index, ...objection });
-      else if (mutation.type !== 'expire' || this.#hasEnded(mutation, now)) stored.push(mutation);
+      else if (stays !== undefined) leftOut.push({ index, reason: 'conflict', message: stays });
+      else stored.push(mutation);
+      cleared ||= mutation.type === 'clear' && objection === undefined;
     }
     return { stored, leftOut };
   }
@@ -92,9 +96,13 @@ export class Ledger {
     return { reason: 'conflict', message: `The key was expected ${mutation.expect === 0 ? 'to be absent' : `to have version ${mutation.expect}`}, but ${is}.` };
   }
 
-  #hasEnded({ key, version }: ExpireMutation, now: number): boolean {
+  /** Why an `expire` does not come true; undefined: it does. Whether there is a key without a deadline need not be looked up. */
+  #whyItStays({ key, version }: ExpireMutation, now: number, cleared: boolean): string | undefined {
+    if (cleared) return 'The key is absent.';
     const deadline = this.#deadlines.get(key);
-    return deadline !== undefined && deadline <= now && this.versionOf(key) === version;
+    if (deadline === undefined) return 'The key is absent, or has no deadline.';
+    if (this.versionOf(key) !== version) return 'The key has another version.';
+    return deadline <= now ? undefined : 'Its deadline has not passed.';
   }
 
   /** Undefined where only the files know. */

@@ -1,6 +1,6 @@
 import type { LeftOut } from '../../mutation.ts';
 import { checksum, hex8 } from './checksum.ts';
-import { fieldsOf, leftOutFrom, type Settled, settledFrom } from './settled.ts';
+import { fieldsOf, leftOutAsWritten, leftOutFrom, type Settled, settledAsWritten, settledFrom } from './settled.ts';
 
 export const format = 'rx-persistify/1';
 
@@ -47,12 +47,14 @@ export interface RecordHeader {
 }
 
 export function headerLine(header: LogHeader): string {
-  return checkedLine({ format, ...header }, 0);
+  const { settled } = header;
+  return checkedLine({ format, ...header, ...(settled !== undefined && { settled: settledAsWritten(settled) }) }, 0);
 }
 
 /** @param seed the checksum in the log's first line, so that a record can be of no other log. */
 export function recordLine(header: RecordHeader, seed: number): string {
-  return checkedLine(header, seed);
+  const { leftOut } = header;
+  return checkedLine({ ...header, ...(leftOut !== undefined && { leftOut: leftOutAsWritten(leftOut) }) }, seed);
 }
 
 function checkedLine(value: object, seed: number): string {
@@ -98,6 +100,6 @@ export function recordHeaderFrom(line: Buffer): RecordHeader | undefined {
   const { seq, writer, number, bytes, crc, leftOut } = valueOf(line);
   if (typeof seq !== 'number' || typeof writer !== 'string' || typeof number !== 'number') return undefined;
   if (typeof bytes !== 'number' || typeof crc !== 'string') return undefined;
-  const items = Array.isArray(leftOut) ? leftOut.map(leftOutFrom).filter(item => item !== undefined) : [];
+  const items = leftOutFrom(leftOut) ?? [];
   return { seq, writer, number, bytes, crc, ...(items.length > 0 && { leftOut: items }) };
 }

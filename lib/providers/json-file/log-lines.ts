@@ -10,7 +10,8 @@ import { closingQuote, keyText, type RawKey, rawKeyAt } from './keys.ts';
  *   ~1767225600000"key"     touch: the later of the stored deadline and this one
  *   *                       clear
  *
- * What is conditional was decided before it was written: an `expire` that came true is a delete.
+ * What is conditional was decided before it was written: an `expire` that came true is a delete, and one that did not has no line,
+ * but stands among what was left out in the record's first line.
  */
 
 /** The line of a mutation, with its line feed. */

@@ -2,7 +2,7 @@ import { ProviderError } from '../../errors.ts';
 import { wholeLines } from './blocks.ts';
 import { checksum } from './checksum.ts';
 import type { JsonFile } from './json-file.ts';
-import { keyAt, keyText, rawKeyAt, rawKeyOf } from './keys.ts';
+import { closingQuote, keyAt, keyText, rawKeyAt, rawKeyOf } from './keys.ts';
 import { compacted, MemberScanner } from './member-scanner.ts';
 import { afterByteOrderMark } from './scan-object.ts';
 import { ShardedMap } from './sharded-map.ts';
@@ -75,7 +75,7 @@ function changedMeanwhile(cause?: unknown): ProviderError {
   return new ProviderError('json-file: the .json file was changed while it was read', { kind: 'retry', ...(cause !== undefined && { cause }) });
 }
 
-/** The deadlines of the entries in a `.json` file. */
+/** The deadlines that a `.json` file states; of an edited one, also of entries that are gone. */
 export async function readDeadlines(json: JsonFile, slices: Slices): Promise<ShardedMap<number>> {
   const deadlines = new ShardedMap<number>();
   if (json.deadlinesAt === undefined) return deadlines;
@@ -88,4 +88,22 @@ export async function readDeadlines(json: JsonFile, slices: Slices): Promise<Sha
     if (slices.due) await slices.rest();
   }
   return deadlines;
+}
+
+/** The deadlines of the entries in a `.json` file: an editor who removes an entry leaves its deadline in the header. */
+export async function heldDeadlines(json: JsonFile, slices: Slices): Promise<ShardedMap<number>> {
+  const stated = await readDeadlines(json, slices);
+  if (json.genuine || stated.size === 0) return stated;
+  const held = new ShardedMap<number>();
+  for await (const lines of entryLines(json, slices)) {
+    for (let at = 0; at < lines.length;) {
+      const keyEnd = closingQuote(lines, at + 1);
+      const key = rawKeyAt(lines, at + 1, keyEnd);
+      const expiresAt = stated.get(key);
+      if (expiresAt !== undefined) held.set(key, expiresAt);
+      at = lines.indexOf(0x0a, keyEnd) + 1;
+    }
+    if (slices.due) await slices.rest();
+  }
+  return held;
 }

@@ -2,7 +2,7 @@ import { Deadlines } from './deadlines.ts';
 import type { JsonFile } from './json-file.ts';
 import { keyOf } from './keys.ts';
 import type { LogIndex } from './log-index.ts';
-import { readDeadlines } from './read-json.ts';
+import { heldDeadlines } from './read-json.ts';
 import type { Slices } from './slices.ts';
 
 /** What is kept in memory of a `.json` file and the logs on it. */
@@ -15,7 +15,7 @@ export interface Summary {
 export async function sumUp(json: JsonFile | undefined, index: LogIndex, slices: Slices): Promise<Summary> {
   const deadlines = new Deadlines();
   if (json !== undefined && !index.cleared) {
-    for (const [key, expiresAt] of (await readDeadlines(json, slices)).entries()) {
+    for (const [key, expiresAt] of (await heldDeadlines(json, slices)).entries()) {
       deadlines.set(keyOf(key), expiresAt);
       if (slices.due) await slices.rest();
     }

@@ -1,6 +1,7 @@
 import { ProviderError } from '../../errors.ts';
-import type { BatchResult, LeftOut } from '../../mutation.ts';
+import type { BatchResult } from '../../mutation.ts';
 import type { Database, Statement } from './driver.ts';
+import { leftOutFrom, leftOutText } from './left-out-text.ts';
 import { rowOf, textOf } from './rows.ts';
 import { checkFormat, type Dictionary } from './schema.ts';
 
@@ -71,13 +72,13 @@ export class Bookkeeping {
   settled(writer: string): { readonly number: number; readonly result: BatchResult } | undefined {
     const row = rowOf(this.#settled.get(this.#dictionary.name, writer));
     if (row === undefined) return undefined;
-    return { number: Number(row[0]), result: { version: Number(row[1]), leftOut: parseLeftOut(textOf(row[2])) } };
+    return { number: Number(row[0]), result: { version: Number(row[1]), leftOut: leftOutFrom(textOf(row[2])) } };
   }
 
   /** Records the answer to a batch. A writer's first one makes room by forgetting writers that are gone. */
   settle(writer: string, number: number, result: BatchResult, now: number, first: boolean): void {
     const { name } = this.#dictionary;
-    this.#settle.run(name, writer, number, result.version, JSON.stringify(result.leftOut), now);
+    this.#settle.run(name, writer, number, result.version, leftOutText(result.leftOut), now);
     if (!first) return;
     const crowded = this.#writerAtRank.get(name);
     const crowdedLimit = typeof crowded === 'number' ? Math.min(crowded, now - crowdedWriterAgeMs) : 0;
@@ -97,17 +98,4 @@ export class Bookkeeping {
     const isDue = Number(oldest) <= version - logRows && (Number(committedAt) < now - logAgeMs || Number(oldest) <= version - logCeiling);
     if (isDue) this.#pruneLog.run(name, version - logRows, now - logAgeMs, version - logCeiling, name);
   }
-}
-
-function parseLeftOut(text: string): readonly LeftOut[] {
-  try {
-    const list: unknown = JSON.parse(text);
-    return Array.isArray(list) ? list.filter(isLeftOut) : [];
-  } catch {
-    return [];
-  }
-}
-
-function isLeftOut(value: unknown): value is LeftOut {
-  return typeof value === 'object' && value !== null && 'index' in value && 'reason' in value && 'message' in value;
 }

@@ -53,6 +53,7 @@ function* attempt({ data, bookkeeping }: CommitTarget, batch: PackedBatch, refus
   const head = bookkeeping.head();
   const leftOut = withConflicts(batch, refused, key => data.currentVersion(key));
   const applied = yield* apply(data, batch, leftOut, head + 1, now);
+  leftOut.addUnmet(applied.unmet);
   const result = { version: applied.changed ? head + 1 : head, leftOut: leftOut.list() };
   if (applied.changed) bookkeeping.advance(result.version, batch.writer, batch.number, applied.keys, now);
   bookkeeping.settle(batch.writer, batch.number, result, now, settled === undefined);
@@ -63,11 +64,14 @@ function* attempt({ data, bookkeeping }: CommitTarget, batch: PackedBatch, refus
 interface Applied {
   readonly changed: boolean;
   readonly keys: string | null;
+  /** The places of the expiries that removed nothing. */
+  readonly unmet: readonly number[];
 }
 
 function* apply(data: DataStatements, batch: PackedBatch, leftOut: LeftOutMutations, version: number, now: number): Sliced<Applied> {
   const { sets, deletes, others, clear } = byKind(batch, leftOut);
   const changedKeys: string[] = [];
+  const unmet: number[] = [];
   const pace = new Pace();
   if (clear !== undefined) data.clear();
   for (const slice of slices(sets)) {
@@ -82,11 +86,15 @@ function* apply(data: DataStatements, batch: PackedBatch, leftOut: LeftOutMutati
   }
   for (const slice of slices(others)) {
     if (pace.isDue(slice.length)) yield;
-    const expired = slice.filter(index => touchOrExpire(data, batch, index, now));
+    const expired: number[] = [];
+    for (const index of slice) {
+      if (touchOrExpire(data, batch, index, now)) expired.push(index);
+      else if (batch.kinds[index] === kinds.expire) unmet.push(index);
+    }
     if (expired.length > 0) changedKeys.push(keysAsText(batch, expired));
   }
-  if (clear !== undefined) return { changed: true, keys: null };
-  return { changed: changedKeys.length > 0, keys: `[${changedKeys.join(',')}]` };
+  if (clear !== undefined) return { changed: true, keys: null, unmet };
+  return { changed: changedKeys.length > 0, keys: `[${changedKeys.join(',')}]`, unmet };
 }
 
 interface ByKind {

@@ -3,6 +3,9 @@ import { kinds, numberAt, type PackedBatch } from './packed-batch.ts';
 
 type Reason = LeftOut['reason'];
 
+/** Said of an `expire` that removed nothing: to find out which of these it was would take another statement. */
+const expireFailed = 'The key is absent, has another version, or its deadline has not passed.';
+
 /** The mutations that a commit goes without: those that failed, and all others of their transactions. */
 export class LeftOutMutations {
   readonly #batch: PackedBatch;
@@ -17,6 +20,11 @@ export class LeftOutMutations {
     this.#failed.set(index, { index, reason, message });
     const transaction = numberAt(this.#batch.transactions, index);
     if (transaction !== undefined && !this.#failedTransactions.has(transaction)) this.#failedTransactions.set(transaction, reason);
+  }
+
+  /** Adds expiries that removed nothing; they are of no transaction. */
+  addUnmet(indexes: readonly number[]): void {
+    for (const index of indexes) this.add(index, 'conflict', expireFailed);
   }
 
   has(index: number): boolean {
@@ -54,12 +62,12 @@ export class LeftOutMutations {
 }
 
 /**
- * What a commit goes without because an `expect` does not hold, beside what it goes without already. Conditions are about
- * storage as the commit finds it: a `clear` of the same batch changes none.
+ * What a commit goes without because an `expect` does not hold, beside what it goes without already: a list of its own, to be
+ * added to. Conditions are about storage as the commit finds it: a `clear` of the same batch changes none.
  */
 export function withConflicts(batch: PackedBatch, leftOut: LeftOutMutations, currentVersion: (key: string) => number): LeftOutMutations {
-  if (batch.versions === null) return leftOut;
   const found = leftOut.copy();
+  if (batch.versions === null) return found;
   for (const [index, kind] of batch.kinds.entries()) {
     const expected = kind === kinds.set || kind === kinds.delete ? numberAt(batch.versions, index) : undefined;
     if (expected === undefined) continue;

@@ -4,6 +4,7 @@ import { ProviderError } from '../../errors.ts';
 import type { BatchResult } from '../../mutation.ts';
 import type { Committer } from './committer.ts';
 import { fileIdentity } from './connection.ts';
+import { leftOutFrom } from './left-out-text.ts';
 import type { SqliteSettings } from './options.ts';
 import type { PackedBatch } from './packed-batch.ts';
 import type { Dictionary } from './schema.ts';
@@ -55,7 +56,8 @@ export class WorkerCommitter implements Committer {
     signal.addEventListener('abort', abort, { once: true });
     if (signal.aborted) abort();
     try {
-      return expectAnswer(await answer, 'written').result;
+      const { version, leftOut } = expectAnswer(await answer, 'written');
+      return { version, leftOut: leftOutFrom(leftOut) };
     } finally {
       signal.removeEventListener('abort', abort);
       clearTimeout(grace);

@@ -1,5 +1,4 @@
 import { CorruptDataError, ProviderError, type FailureKind, type PersistifyError } from '../../errors.ts';
-import type { BatchResult } from '../../mutation.ts';
 import type { SqliteSettings } from './options.ts';
 import type { PackedBatch } from './packed-batch.ts';
 import type { Dictionary } from './schema.ts';
@@ -35,12 +34,12 @@ export interface CloseRequest {
   readonly id: number;
 }
 
-/** Answers, and the word that a worker has come as far as to hear requests. */
+/** Answers, and the word that a worker has come as far as to hear requests. What a write left out travels as text. */
 export type WorkerMessage = WorkerAnswer | { readonly type: 'ready' };
 
 export type WorkerAnswer =
   | { readonly type: 'opened'; readonly id: number; readonly dictionary: Dictionary }
-  | { readonly type: 'written'; readonly id: number; readonly result: BatchResult }
+  | { readonly type: 'written'; readonly id: number; readonly version: number; readonly leftOut: string }
   | { readonly type: 'closed'; readonly id: number }
   | { readonly type: 'failed'; readonly id: number; readonly failure: PostedFailure };
 

@@ -4,6 +4,7 @@ import type { BatchResult } from '../../mutation.ts';
 import { abandoned } from './commit.ts';
 import { DatabaseWriter } from './database-writer.ts';
 import { loadDriver } from './driver.ts';
+import { leftOutText } from './left-out-text.ts';
 import { postFailure, type WorkerAnswer, type WorkerMessage, type WorkerRequest, type WorkerStart, type WriteRequest } from './worker-messages.ts';
 
 // The thread that `WorkerCommitter` starts: it does one request behind the other. Both ends are this package's own, of one
@@ -32,11 +33,16 @@ function handle(database: DatabaseWriter, request: WorkerRequest): WorkerAnswer 
     case 'open':
       return { type: 'opened', id: request.id, dictionary: database.open(request.name, request.table) };
     case 'write':
-      return { type: 'written', id: request.id, result: write(database, request) };
+      return written(request.id, write(database, request));
     case 'close':
       database.close();
       return { type: 'closed', id: request.id };
   }
+}
+
+/** Cloning each of thousands of expiries that did not come true would take longer than deciding them. */
+function written(id: number, { version, leftOut }: BatchResult): WorkerAnswer {
+  return { type: 'written', id, version, leftOut: leftOutText(leftOut) };
 }
 
 function write(database: DatabaseWriter, { dictionary, batch, aborted }: WriteRequest): BatchResult {

@@ -78,7 +78,11 @@ describe('a deadline on a store that was loaded', () => {
     await store.set('b', '2', { expiresAt: past });
     await store.write({ type: 'touch', key: 'c', expiresAt: Date.now() + 60_000 });
     const { leftOut } = await store.write(...['a', 'b', 'c', 'absent'].map(key => ({ type: 'expire', key, version: 1 }) as const));
-    expect(leftOut).toEqual([]);
+    expect(leftOut).toEqual([
+      { index: 1, reason: 'conflict', message: 'The key has another version.' },
+      { index: 2, reason: 'conflict', message: 'Its deadline has not passed.' },
+      { index: 3, reason: 'conflict', message: 'The key is absent, or has no deadline.' },
+    ]);
     expect(Object.keys(await store.texts())).toEqual(['b', 'c']);
   });
 });

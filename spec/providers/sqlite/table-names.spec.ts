@@ -69,6 +69,29 @@ describe.each(modes)('a table that is there already, $mode', ({ worker }) => {
     expect(rows(file, "SELECT value, note FROM prefs WHERE key = 'a'")).toEqual([{ value: '4', note: 'mine' }]);
   });
 
+  it('is taken over with the deadlines of its rows', async () => {
+    const file = temporaryFile();
+    const values = "('passed', '1', 3, 1000), ('renewed', '1', NULL, 1000), ('later', '1', NULL, 5e12), ('never', '1', 2, NULL), ('no time', '1', 1, 'soon')";
+    inspect(file).exec(`${fitting}; INSERT INTO prefs (key, value, version, expires_at) VALUES ${values}`);
+    const dictionary = await open({ file, worker });
+    const deadlinesOf = async (of = dictionary) => new Map((await of.entries()).map(({ key, expiresAt }) => [key, expiresAt]));
+    expect(await deadlinesOf()).toEqual(new Map([['passed', 1_000], ['renewed', 1_000], ['later', 5e12], ['never', undefined], ['no time', undefined]]));
+    await dictionary.write(
+      { type: 'touch', key: 'renewed', expiresAt: 6e12 }, { type: 'touch', key: 'never', expiresAt: 6e12 }, { type: 'touch', key: 'no time', expiresAt: 6e12 },
+    );
+    const expiries = [['passed', 3], ['renewed', 1], ['later', 1], ['never', 2], ['no time', 1]] as const;
+    const { leftOut } = await dictionary.write(...expiries.map(([key, version]) => ({ type: 'expire', key, version }) as const));
+    expect(leftOut.map(({ index }) => index)).toEqual([1, 2, 3, 4]);
+    const expected = new Map([['renewed', 6e12], ['later', 5e12], ['never', undefined], ['no time', undefined]]);
+    expect(await deadlinesOf()).toEqual(expected);
+    await dictionary.close();
+    const again = await open({ file, worker });
+    expect(await deadlinesOf(again)).toEqual(expected);
+    await again.write({ type: 'set', key: 'later', json: '2' }, { type: 'set', key: 'never', json: '2', expiresAt: 7e12 });
+    await again.close();
+    expect(await deadlinesOf(await open({ file, worker }))).toEqual(new Map([['renewed', 6e12], ['later', undefined], ['never', 7e12], ['no time', undefined]]));
+  });
+
   it.each([
     ['CREATE TABLE prefs (id INTEGER PRIMARY KEY, name TEXT)', 'it has no column "key"'],
     ['CREATE VIEW prefs AS SELECT 1 AS key', 'it is a view'],

@@ -57,10 +57,31 @@ describe.each(modes)('a write, $mode', ({ worker }) => {
     await dictionary.write({ type: 'set', key: 'passed', json: '1', expiresAt: 1 }, { type: 'set', key: 'later', json: '1', expiresAt: later }, set('never'));
     await dictionary.write({ type: 'set', key: 'renewed', json: '1', expiresAt: 1 });
     const expire = (key: string, version = 1) => ({ type: 'expire', key, version }) as const;
-    expect(await dictionary.write(expire('later'), expire('never'), expire('renewed'), expire('absent'))).toEqual({ version: 2, leftOut: [] });
-    expect(await dictionary.write(expire('passed'), expire('later'))).toEqual({ version: 3, leftOut: [] });
+    const stays = (index: number) => ({ index, reason: 'conflict', message: 'The key is absent, has another version, or its deadline has not passed.' });
+    expect(await dictionary.write(expire('later'), expire('never'), expire('renewed'), expire('absent'))).toEqual({ version: 2, leftOut: [0, 1, 2, 3].map(stays) });
+    expect(rows(file, 'SELECT version FROM rx_persistify_log')).toHaveLength(2);
+    expect(await dictionary.write(expire('absent'), expire('passed'), expire('later'))).toEqual({ version: 3, leftOut: [0, 2].map(stays) });
     expect([...(await dictionary.texts()).keys()]).toEqual(['later', 'never', 'renewed']);
     expect(rows(file, 'SELECT keys FROM rx_persistify_log WHERE version = 3')).toEqual([{ keys: '["passed"]' }]);
+  });
+
+  it('names what of 3,000 expiries did not come true, beside what is refused and in conflict', async () => {
+    const file = temporaryFile();
+    inspect(file).exec('CREATE TABLE prefs (key TEXT PRIMARY KEY, value TEXT CHECK (value <> 2), created_at INT, updated_at INT, version INT, expires_at INT)');
+    const dictionary = await open({ file, worker });
+    const keys = Array.from({ length: 3_000 }, (_, index) => `key ${index}`);
+    await dictionary.write(...keys.map((key, index) => ({ type: 'set', key, json: '1', expiresAt: index % 100 === 0 ? 9e12 : 1 }) as const));
+    const batch = dictionary.batch(
+      ...keys.map(key => ({ type: 'expire', key, version: 1 }) as const),
+      { type: 'set', key: 'refused', json: '2', transaction: 1 }, { type: 'set', key: 'part', json: '1', transaction: 1 },
+      { type: 'set', key: 'in conflict', json: '1', expect: 1 }, set('stored'),
+    );
+    const answer = await dictionary.send(batch);
+    const kept = keys.flatMap((_, index) => (index % 100 === 0 ? [index] : []));
+    expect(answer.leftOut.map(({ index, reason }) => `${index} ${reason}`)).toEqual([...kept.map(index => `${index} conflict`), '3000 refused', '3001 refused', '3002 conflict']);
+    expect([...(await dictionary.texts()).keys()]).toEqual([...kept.map(index => `key ${index}`), 'stored']);
+    expect(await dictionary.send(batch)).toEqual(answer);
+    expect(rows(file, 'SELECT length(result) < 1000 AS short FROM rx_persistify_writers')).toEqual([{ short: 1 }]);
   });
 
   it('leaves out what is in conflict, with its transaction and nothing else', async () => {
