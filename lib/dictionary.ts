@@ -34,6 +34,8 @@ export interface Kind {
   readonly entries: () => readonly (readonly [string, unknown])[];
   /** Reads from storage what memory has of it. Resolves to what makes that the base, and tells what reads see change. */
   readonly read: () => Promise<(discardRevision: number) => readonly Difference<unknown>[]>;
+  /** Told of each key that was written in this process; `undefined`: all were. */
+  readonly onWritten?: (key: string | undefined) => void;
 }
 
 /** How long a provider may take to release storage, be the deadline over. */
@@ -101,6 +103,7 @@ export class Dictionary {
       capabilities: session.capabilities,
       limits,
       isPartial: kind.isPartial,
+      onWritten: kind.onWritten,
       onPending: () => this.#saver.announce(),
     });
     this.waiting = new WaitingWrites({ writes: this.writes, limits, saver: this.#saver, settings });
@@ -158,6 +161,12 @@ export class Dictionary {
   expiresAt(key: string): number | undefined {
     const entry = this.layers.find(key);
     return entry?.expiresAt === undefined ? undefined : Math.ceil(entry.expiresAt);
+  }
+
+  /** Has storage end what it was found to have and has ended. */
+  expireStored(key: string, version: number, expiresAt: number): void {
+    this.layers.expireAgain(key, { value: undefined, version, expiresAt });
+    this.#saver.announce();
   }
 
   async flush({ signal }: WaitOptions = {}): Promise<boolean> {

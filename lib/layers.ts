@@ -100,6 +100,16 @@ export class Layers<V> {
     return this.#overlayOf(key) !== undefined;
   }
 
+  /** Whether storage, whatever it has under a key that reads do not see, will not have it. */
+  isKnownAbsent(key: string): boolean {
+    return this.isCleared || this.#hidden.has(key) || this.view.has(key);
+  }
+
+  /** Whether everything that storage has goes. */
+  get isCleared(): boolean {
+    return this.#clearing !== undefined || this.#flight?.cleared !== undefined;
+  }
+
   /** What a read sees. */
   find(key: string): Entry<V> | undefined {
     const entry = this.view.get(key);
@@ -242,7 +252,7 @@ export class Layers<V> {
    */
   rebase(entries: ReadonlyMap<string, LoadedEntry<V>>, quarantined: ReadonlyMap<string, Quarantined>, discardRevision: number, textOf: (value: V) => string): Difference<V>[] {
     this.#discard(discardRevision);
-    const isHidden = this.#clearing !== undefined || this.#flight?.cleared !== undefined;
+    const isHidden = this.isCleared;
     const differences: Difference<V>[] = [];
     for (const [key, overlay] of this.#overlays()) lowest(overlay).base = isHidden ? undefined : (entries.get(key) ?? asBase(quarantined.get(key)));
     for (const [key, entry] of this.view) {
@@ -258,6 +268,21 @@ export class Layers<V> {
     if (isHidden) return differences;
     for (const [key, bad] of quarantined) if (this.#overlayOf(key) === undefined) this.quarantined.set(key, bad);
     for (const [key, loaded] of entries) this.rebaseEntry(key, loaded, textOf, differences);
+    return differences;
+  }
+
+  /** The same for some keys alone: what of them is not among `entries`, storage does not have. Nothing is discarded. */
+  rebaseKeys(keys: readonly string[], entries: ReadonlyMap<string, LoadedEntry<V>>, textOf: (value: V) => string): Difference<V>[] {
+    const differences: Difference<V>[] = [];
+    for (const key of keys) {
+      const loaded = entries.get(key);
+      const entry = this.view.get(key);
+      if (loaded !== undefined) this.rebaseEntry(key, loaded, textOf, differences);
+      else if (entry !== undefined && !hides(entry.overlay)) {
+        this.#forget(key, entry);
+        if (this.isVisible(entry)) differences.push({ key, before: entry.value, after: undefined });
+      }
+    }
     return differences;
   }
 

@@ -28,11 +28,17 @@ export class Lifetimes<V> {
   /** Whose deadline has moved since storage was told, and what it was told. */
   #slid = new Map<Mortal<V>, number>();
   #toldAt = Infinity;
+  #isUsed = false;
 
   constructor(now: () => number = Date.now, ttl?: Ttl) {
     this.now = now;
     this.#ttl = ttl;
     this.sooner$ = this.#sooner.asObservable();
+  }
+
+  /** Whether there are, or were, deadlines. */
+  get isUsed(): boolean {
+    return this.#ttl !== undefined || this.#isUsed;
   }
 
   get isSliding(): boolean {
@@ -97,6 +103,7 @@ export class Lifetimes<V> {
 
   /** Takes in an entry with a deadline. */
   list(entry: Mortal<V>): void {
+    this.#isUsed = true;
     this.#wheel.list(entry, this.now());
     this.#tellIfSooner(deadlineOf(entry));
   }

@@ -40,6 +40,11 @@ export class OpenStore implements Store<Record<string, unknown>> {
     });
   }
 
+  /** From now on what has ended expires. */
+  start(): void {
+    this.dictionary.start();
+  }
+
   get size(): number {
     return this.dictionary.layers.size;
   }

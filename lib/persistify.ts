@@ -3,14 +3,17 @@ import { defer, EMPTY, endWith, firstValueFrom, ignoreElements, takeUntil, type 
 import type { core } from 'zod/mini';
 
 import { abortReason, unlessAborted } from './aborted.ts';
+import type { Cache } from './cache.ts';
+import type { Dictionary } from './dictionary.ts';
 import { CorruptDataError, OptionsError, type PersistifyError } from './errors.ts';
 import { checkStoreName } from './key.ts';
 import { asLoadError } from './loading.ts';
+import { OpenCache } from './open-cache.ts';
 import { OpenStore } from './open-store.ts';
-import { checkOption, checkOptions, checkProvider, type BatchOptions, type LimitOptions, type RetryOptions, type StoreOptions, type TtlOptions } from './options.ts';
+import { checkOption, checkOptions, checkProvider, type BatchOptions, type CacheOptions, type LimitOptions, type RetryOptions, type StoreOptions, type TtlOptions } from './options.ts';
 import { isRetryable, providerFailure } from './provider-failure.ts';
 import type { Cursor, Provider, ProviderSession } from './providers/provider.ts';
-import { settingsFrom, type Settings } from './settings.ts';
+import { cacheSettingsFrom, settingsFrom, type Settings } from './settings.ts';
 import type { Store, WaitOptions } from './store.ts';
 import { backoff } from './streams/backoff.ts';
 import { macrotask$ } from './streams/macrotask.ts';
@@ -58,12 +61,20 @@ export interface PersistifyBuilder<T = Record<string, unknown>, In = T> {
    */
   open(name: string, options?: WaitOptions): Promise<Store<T, In>>;
   open<U>(name: string, options?: WaitOptions): Promise<Store<U>>;
+  /**
+   * Opens the dictionary `name` as a cache: storage has all of it, memory what was used last. While it is open, opening it
+   * again gives the same cache. @throws as `open`, and OptionsError where the provider cannot read single keys.
+   */
+  openCache(name: string, options?: CacheOptions & WaitOptions): Promise<Cache<T, In>>;
+  openCache<U>(name: string, options?: CacheOptions & WaitOptions): Promise<Cache<U>>;
 }
 
-/** A store that is open, or about to be. */
+/** A store or cache that is open, or about to be. */
 interface Opening {
   readonly options: StoreOptions;
-  readonly store: Promise<OpenStore>;
+  /** Of a cache. */
+  readonly cache: CacheOptions | undefined;
+  readonly opened: Promise<OpenStore | OpenCache>;
   /** How many wait for it still. */
   waiting: number;
 }
@@ -133,21 +144,30 @@ class Builder implements PersistifyBuilder {
     return this.#with({ throwOnFailure });
   }
 
-  async open(name: string, { signal }: WaitOptions = {}): Promise<never> {
+  open(name: string, { signal }: WaitOptions = {}): Promise<never> {
+    return this.#open(name, undefined, signal);
+  }
+
+  async openCache(name: string, { signal, ...cache }: CacheOptions & WaitOptions = {}): Promise<never> {
+    checkOption('cache', cache, 'openCache');
+    return this.#open(name, cache, signal);
+  }
+
+  async #open(name: string, cache: CacheOptions | undefined, signal: AbortSignal | undefined): Promise<never> {
     checkStoreName(name);
     const isAborted = (): boolean => signal?.aborted === true;
     if (signal !== undefined && isAborted()) throw abortReason(signal);
-    const opening = this.#openings.get(name) ?? this.#begin(name);
-    if (!areSame(opening.options, this.#options)) {
+    const opening = this.#openings.get(name) ?? this.#begin(name, cache);
+    if (!areSame(opening, { options: this.#options, cache })) {
       throw new OptionsError(`The store ${JSON.stringify(name)} is open with other options: open it with the same builder, or close it first.`);
     }
     opening.waiting++;
     try {
-      const store = await unlessAborted(opening.store, signal);
+      const store = await unlessAborted(opening.opened, signal);
       return store as never; // a dictionary of anything is one of what its user says
     } catch (error) {
       opening.waiting--;
-      if (opening.waiting === 0 && isAborted()) opening.store.then((store) => store.close()).catch(() => undefined); // nobody has it
+      if (opening.waiting === 0 && isAborted()) opening.opened.then((store) => store.close()).catch(() => undefined); // nobody has it
       throw error;
     }
   }
@@ -156,38 +176,43 @@ class Builder implements PersistifyBuilder {
     return new Builder(this.#provider, { ...this.#options, ...option }, this.#openings);
   }
 
-  #begin(name: string): Opening {
+  #begin(name: string, cache: CacheOptions | undefined): Opening {
     const forget = (): void => {
       if (this.#openings.get(name) === opening) this.#openings.delete(name);
     };
-    const store = openStore(this.#provider, name, settingsFrom(this.#options), forget);
-    const opening: Opening = { options: this.#options, store, waiting: 0 };
+    const opened = openDictionary(this.#provider, name, settingsFrom(this.#options), cache, forget);
+    const opening: Opening = { options: this.#options, cache, opened, waiting: 0 };
     this.#openings.set(name, opening);
-    store.catch(forget);
+    opened.catch(forget);
     return opening;
   }
 }
 
-async function openStore(provider: Provider, name: string, settings: Settings, onClosed: () => void): Promise<OpenStore> {
+async function openDictionary(provider: Provider, name: string, settings: Settings, cache: CacheOptions | undefined, onClosed: () => void): Promise<OpenStore | OpenCache> {
   const writer = crypto.randomUUID();
   const early: PersistifyError[] = [];
   let report = (error: PersistifyError): void => void early.push(error);
   const session = await openSession(provider, name, settings, { writer, report: (error) => report(error) });
-  const store = new OpenStore({ name, session, writer, settings, onClosed });
+  const config = { name, session, writer, settings, onClosed };
+  let opened: OpenStore | OpenCache;
   try {
-    const version = await store.load();
-    watch(session, version, writer, store, settings);
+    if (cache !== undefined && session.read === undefined) {
+      throw new OptionsError(`openCache(${JSON.stringify(name)}): the provider ${provider.name} cannot read single keys, which a cache needs. Take another, such as sqlite, or open(${JSON.stringify(name)}).`);
+    }
+    opened = cache === undefined ? new OpenStore(config) : new OpenCache(config, cacheSettingsFrom(cache));
+    watch(await opened.load(), opened.dictionary, writer);
   } catch (error) {
     await session.close().catch(() => undefined); // what went wrong first is what counts
     throw error;
   }
+  const { dictionary } = opened;
   macrotask$.subscribe(() => {
-    for (const error of early) store.dictionary.report('open', error);
-    report = (error) => store.dictionary.report('provider', error);
-    tellQuarantined(store);
-    store.dictionary.start();
+    for (const error of early) dictionary.report('open', error);
+    report = (error) => dictionary.report('provider', error);
+    tellQuarantined(dictionary);
+    opened.start();
   });
-  return store;
+  return opened;
 }
 
 async function openSession(provider: Provider, name: string, { retry, scheduler }: Settings, context: Parameters<Provider['open']>[1]): Promise<ProviderSession> {
@@ -201,28 +226,30 @@ async function openSession(provider: Provider, name: string, { retry, scheduler 
   }
 }
 
-function tellQuarantined(store: OpenStore): void {
-  const keys = [...store.quarantined.keys()];
+function tellQuarantined(dictionary: Dictionary): void {
+  const keys = [...dictionary.layers.quarantined.keys()];
   if (keys.length === 0) return;
   const named = keys.slice(0, 5).map((key) => JSON.stringify(key)).join(', ');
   const error = new CorruptDataError(`${keys.length} stored entries cannot be read and are left as they are: ${named}${keys.length > 5 ? ', …' : ''}. See store.quarantined.`);
-  store.dictionary.report('load', error, keys);
+  dictionary.report('load', error, keys);
 }
 
-function areSame(left: StoreOptions, right: StoreOptions): boolean {
-  return flatten(left) === flatten(right) && left.schema === right.schema && left.codec === right.codec && left.scheduler === right.scheduler;
+function areSame(left: Pick<Opening, 'options' | 'cache'>, right: Pick<Opening, 'options' | 'cache'>): boolean {
+  const [one, other] = [left.options, right.options];
+  return flatten(one, left.cache) === flatten(other, right.cache) && one.schema === other.schema && one.codec === other.codec && one.scheduler === other.scheduler;
 }
 
-function flatten({ batch, retry, limits, ttl, throwOnFailure }: StoreOptions): string {
-  return JSON.stringify([batch, retry, limits, ttl].map((section) => Object.entries(section ?? {}).sort().map(([name, value]) => [name, String(value)])).concat([[['throwOnFailure', String(throwOnFailure)]]]));
+function flatten({ batch, retry, limits, ttl, throwOnFailure }: StoreOptions, cache: CacheOptions | undefined): string {
+  return JSON.stringify([cache === undefined, ...[batch, retry, limits, ttl, cache].map((section) => Object.entries(section ?? {}).sort().map(([name, value]) => [name, String(value)])), String(throwOnFailure)]);
 }
 
 /**
  * Follows what others commit. A broken feed is taken up again with backoff, for as long as the store is open; each commit of
  * others has storage read anew, once for all that come meanwhile.
  */
-function watch(session: ProviderSession, version: number, writer: string, store: OpenStore, { retry: { delayMs, maxDelayMs }, scheduler }: Settings): void {
-  if (session.watch === undefined) return;
+function watch(version: number, dictionary: Dictionary, writer: string): void {
+  const { session, settings } = dictionary;
+  const { delayMs, maxDelayMs } = settings.retry;
   let since: Cursor = { version };
   defer(() => session.watch?.(since) ?? EMPTY)
     .pipe(
@@ -230,15 +257,15 @@ function watch(session: ProviderSession, version: number, writer: string, store:
         maxAttempts: Infinity,
         delayMs,
         maxDelayMs,
-        scheduler,
+        scheduler: settings.scheduler,
         random: Math.random,
         retryable: () => true,
-        onRetry: (error) => store.dictionary.report('watch', providerFailure(error)),
+        onRetry: (error) => dictionary.report('watch', providerFailure(error)),
       }),
-      takeUntil(store.saves$.pipe(ignoreElements(), endWith(undefined))),
+      takeUntil(dictionary.saves$.pipe(ignoreElements(), endWith(undefined))),
     )
     .subscribe((feed) => {
       if (feed.type === 'commit') since = feed.cursor;
-      if (feed.type === 'reset' || feed.cursor.writer !== writer) store.dictionary.resync('remote');
+      if (feed.type === 'reset' || feed.cursor.writer !== writer) dictionary.resync('remote');
     });
 }

@@ -1,6 +1,6 @@
 import { asyncScheduler, type SchedulerLike } from 'rxjs';
 
-import type { StoreOptions, TtlOptions } from './options.ts';
+import type { CacheOptions, StoreOptions, TtlOptions } from './options.ts';
 import { valueFormat, type ValueFormat } from './value-format.ts';
 
 /** The options of a store with every default filled in. */
@@ -30,4 +30,14 @@ export function settingsFrom({ batch, retry, limits, ttl, schema, codec, schedul
     scheduler: scheduler ?? asyncScheduler,
     throwOnFailure: throwOnFailure ?? true,
   };
+}
+
+/** The options of a cache likewise. */
+export interface CacheSettings {
+  readonly keepMs: number;
+  readonly maxEntries: number;
+}
+
+export function cacheSettingsFrom({ keepMs = Infinity, maxEntries = 10_000 }: CacheOptions): CacheSettings {
+  return { keepMs, maxEntries };
 }

@@ -31,7 +31,7 @@ export class WaitingWrites {
   async set(key: string, value: unknown, { ttlMs, signal }: SetOptions & WaitOptions = {}): Promise<boolean> {
     this.checkMayWait(signal);
     checkTtlMs(ttlMs);
-    const room = this.#room(key, signal, value);
+    const room = this.room(key, signal, value);
     if (room !== undefined) await room; // where there is room the write is applied before this returns
     this.#writes.set(key, value, { atLimit: 'ignore', ttlMs });
     return this.trueOnceSaved([key], signal);
@@ -40,7 +40,7 @@ export class WaitingWrites {
   async add(key: string, value: unknown, { ttlMs, signal }: SetOptions & WaitOptions = {}): Promise<boolean> {
     this.checkMayWait(signal);
     checkTtlMs(ttlMs);
-    const room = this.#room(key, signal, value);
+    const room = this.room(key, signal, value);
     if (room !== undefined) await room;
     const isAdded = this.#writes.add(key, value, { atLimit: 'ignore', ttlMs });
     await this.#saver.saved([key], signal);
@@ -49,7 +49,7 @@ export class WaitingWrites {
 
   async delete(key: string, { signal }: WaitOptions = {}): Promise<boolean> {
     this.checkMayWait(signal);
-    const room = this.#room(key, signal);
+    const room = this.room(key, signal);
     if (room !== undefined) await room;
     const isDeleted = this.#writes.delete(key, 'ignore');
     await this.#saver.saved([key], signal);
@@ -64,7 +64,7 @@ export class WaitingWrites {
 
   async update(key: string, fn: (value: unknown) => unknown, { signal }: WaitOptions = {}): Promise<unknown> {
     this.checkMayWait(signal);
-    const room = this.#room(key, signal);
+    const room = this.room(key, signal);
     if (room !== undefined) await room;
     const value = this.#writes.update(key, fn, 'ignore');
     await this.#saver.saved([key], signal);
@@ -73,7 +73,7 @@ export class WaitingWrites {
 
   async transaction<R>(fn: () => R, { signal }: WaitOptions = {}): Promise<R> {
     this.checkMayWait(signal);
-    const room = this.#room('', signal);
+    const room = this.room('', signal);
     if (room !== undefined) await room;
     const { result, keys } = this.#writes.transact(fn, 'ignore');
     await this.#saver.saved(keys, signal);
@@ -100,7 +100,7 @@ export class WaitingWrites {
    * Resolves when `withLimits` leaves room for a write of `key`; `undefined` where it does. A value that cannot be stored is
    * refused first; one that is not known yet counts nothing.
    */
-  #room(key: string, signal: AbortSignal | undefined, input?: unknown): Promise<void> | undefined {
+  room(key: string, signal: AbortSignal | undefined, input?: unknown): Promise<void> | undefined {
     if (!this.#limits.areBounded) return undefined;
     const { format } = this.#settings;
     const json = input === undefined ? '' : format.toText(format.validate(key, input));

@@ -36,6 +36,8 @@ export interface WritesConfig {
   readonly limits: Limits;
   /** Whether storage may have keys that memory does not know of. */
   readonly isPartial: boolean;
+  /** Told of each key that was written; `undefined`: all were. */
+  readonly onWritten: ((key: string | undefined) => void) | undefined;
   /** Told when something may have become pending. */
   readonly onPending: () => void;
 }
@@ -71,10 +73,17 @@ export class Writes {
     return this.#transaction !== undefined;
   }
 
+  get isClosed(): boolean {
+    return this.#isClosed;
+  }
+
   checkOpen(): void {
-    if (!this.#isClosed) return;
+    if (this.#isClosed) throw this.closedError();
+  }
+
+  closedError(): StoreClosedError {
     const name = JSON.stringify(this.#config.storeName);
-    throw new StoreClosedError(`The store ${name} is closed. Open it again with open(${name}).`);
+    return new StoreClosedError(`The store ${name} is closed. Open it again with ${this.#config.isPartial ? 'openCache' : 'open'}(${name}).`);
   }
 
   checkNoTransaction(): void {
@@ -123,6 +132,7 @@ export class Writes {
     const entry = layers.set(key, value, json, this.#transaction?.group, expiresAt);
     if (isMortal(entry)) lifetimes.giveOwnTtl(entry, own);
     this.#transaction?.keys.add(key);
+    this.#config.onWritten?.(key);
     if (this.#teller.isHeard(key)) {
       // Written out, as two spreads would cost as much as telling it.
       if (this.#transaction === undefined) this.#teller.tell({ type: 'set', key, value, previous, seq: layers.seq, origin: 'local' });
@@ -144,6 +154,7 @@ export class Writes {
       return false;
     }
     if (!layers.delete(key, this.#transaction?.group, this.#config.isPartial)) return false;
+    this.#config.onWritten?.(key);
     if (present !== undefined) layers.seq++; // what cannot be read is deleted unseen
     if (present !== undefined && this.#teller.isHeard(key)) this.#changed({ type: 'delete', key, previous: present.value, ...this.#stamp('local') });
     this.#transaction?.keys.add(key);
@@ -161,6 +172,7 @@ export class Writes {
       this.#announce();
       return;
     }
+    this.#config.onWritten?.(undefined);
     layers.seq++;
     for (const key of this.#transaction === undefined ? [] : previous.keys()) this.#transaction?.keys.add(key);
     if (previous.size > 0 && this.#teller.isAnyHeard) this.#changed({ type: 'clear', previous: new EntriesView(previous), ...this.#stamp('local') });
@@ -199,6 +211,11 @@ export class Writes {
     const { slid } = this.#layers.lifetimes;
     if (slid.length === 0) return;
     for (const entry of slid) this.#layers.touch(entry);
+    this.#announce();
+  }
+
+  saveSlide(entry: Mortal<unknown>): void {
+    this.#layers.touch(entry);
     this.#announce();
   }
 

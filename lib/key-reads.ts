@@ -1,0 +1,79 @@
+import { defer, firstValueFrom } from 'rxjs';
+
+import { asLoadError } from './loading.ts';
+import { isRetryable } from './provider-failure.ts';
+import type { Entry, ProviderSession } from './providers/provider.ts';
+import type { Settings } from './settings.ts';
+import { backoff } from './streams/backoff.ts';
+
+/** A key on its way from storage. */
+export interface Reading {
+  /** @throws LoadError */
+  readonly entry: Promise<Entry | undefined>;
+  /** The key was written meanwhile: what is read may be older. */
+  isStale: boolean;
+}
+
+/** Reads single keys: each once for all who ask meanwhile, and those that are asked for in one turn together. */
+export class KeyReads {
+  readonly #session: ProviderSession;
+  readonly #settings: Settings;
+  readonly #readings = new Map<string, Reading>();
+  #turn: { readonly keys: string[]; readonly entries: Promise<ReadonlyMap<string, Entry>> } | undefined;
+
+  constructor(session: ProviderSession, settings: Settings) {
+    this.#session = session;
+    this.#settings = settings;
+  }
+
+  of(key: string): Reading {
+    const present = this.#readings.get(key);
+    if (present !== undefined) return present;
+    const reading: Reading = { entry: this.#inTurn(key), isStale: false };
+    this.#readings.set(key, reading);
+    const end = (): void => {
+      if (this.#readings.get(key) === reading) this.#readings.delete(key);
+    };
+    reading.entry.then(end, end);
+    return reading;
+  }
+
+  /** The key was written. */
+  outdate(key: string): void {
+    const reading = this.#readings.get(key);
+    if (reading === undefined) return;
+    reading.isStale = true;
+    this.#readings.delete(key);
+  }
+
+  outdateAll(): void {
+    for (const key of [...this.#readings.keys()]) this.outdate(key);
+  }
+
+  /** @throws LoadError */
+  async all(keys: readonly string[]): Promise<ReadonlyMap<string, Entry>> {
+    const { retry, scheduler } = this.#settings;
+    const read$ = defer(() => this.#session.read?.(keys) ?? []).pipe(backoff({ ...retry, scheduler, random: Math.random, retryable: isRetryable, onRetry: () => undefined }));
+    try {
+      const entries = await firstValueFrom(read$);
+      return new Map(entries.map((entry) => [entry.key, entry]));
+    } catch (error) {
+      throw asLoadError(error);
+    }
+  }
+
+  async #inTurn(key: string): Promise<Entry | undefined> {
+    const turn = (this.#turn ??= this.#newTurn());
+    turn.keys.push(key);
+    return (await turn.entries).get(key);
+  }
+
+  #newTurn(): { readonly keys: string[]; readonly entries: Promise<ReadonlyMap<string, Entry>> } {
+    const keys: string[] = [];
+    const entries = Promise.resolve().then(() => {
+      this.#turn = undefined;
+      return this.all(keys);
+    });
+    return { keys, entries };
+  }
+}
