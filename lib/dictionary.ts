@@ -12,7 +12,7 @@ import { Saver } from './saver.ts';
 import type { Settings } from './settings.ts';
 import type { CloseOptions, WaitOptions } from './store.ts';
 import { expireKeys } from './streams/expire-keys.ts';
-import { macrotask$ } from './streams/macrotask.ts';
+import { nextTurn } from './streams/macrotask.ts';
 import { Teller } from './teller.ts';
 import { Unexpired } from './unexpired.ts';
 import { WaitingWrites } from './waiting-writes.ts';
@@ -127,7 +127,7 @@ export class Dictionary {
     if (this.#closed !== undefined) return;
     const { lifetimes } = this.layers;
     const { scheduler } = this.settings;
-    this.#running.add(expireKeys({ nextAt: lifetimes.nextAt, sooner$: lifetimes.sooner$, step: () => this.writes.expireSome(), scheduler, pause$: macrotask$ }).subscribe());
+    this.#running.add(expireKeys({ nextAt: lifetimes.nextAt, sooner$: lifetimes.sooner$, step: () => this.writes.expireSome(), scheduler, pause$: nextTurn(scheduler) }).subscribe());
     this.#running.add(this.#unexpired.start());
   }
 

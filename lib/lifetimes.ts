@@ -47,7 +47,7 @@ export class Lifetimes<V> {
 
   /** The deadline of what is written now; `Infinity`: none. */
   deadline(ttlMs = this.#ttl?.ms ?? Infinity): number {
-    return deadlineAfter(this.now(), ttlMs);
+    return ttlMs === Infinity ? Infinity : deadlineAfter(this.now(), ttlMs); // without one, no clock is read
   }
 
   /** The deadline of `entry` when it is written anew and yet lives on: where deadlines slide, it begins its time anew. */

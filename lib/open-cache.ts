@@ -18,7 +18,7 @@ import { Recency } from './recency.ts';
 import type { CacheSettings } from './settings.ts';
 import type { CloseOptions, SetOptions, WaitOptions } from './store.ts';
 import { expireKeys } from './streams/expire-keys.ts';
-import { macrotask$ } from './streams/macrotask.ts';
+import { nextTurn } from './streams/macrotask.ts';
 import { Sweep } from './sweep.ts';
 
 /** A dictionary of which memory has what was used last, behind its typed face. */
@@ -68,8 +68,9 @@ export class OpenCache implements Cache<Record<string, unknown>> {
   start(): void {
     const { dictionary } = this;
     const { nextAt, sooner$, step } = this.#recency;
+    const { scheduler } = dictionary.settings;
     dictionary.start();
-    this.#running.add(expireKeys({ nextAt, sooner$, step, scheduler: dictionary.settings.scheduler, pause$: macrotask$ }).subscribe());
+    this.#running.add(expireKeys({ nextAt, sooner$, step, scheduler, pause$: nextTurn(scheduler) }).subscribe());
     this.#running.add(new Sweep(dictionary).start());
   }
 

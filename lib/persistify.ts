@@ -210,8 +210,8 @@ async function openDictionary(provider: Provider, name: string, settings: Settin
     for (const error of early) dictionary.report('open', error);
     report = (error) => dictionary.report('provider', error);
     tellQuarantined(dictionary);
-    opened.start();
   });
+  opened.start();
   return opened;
 }
 

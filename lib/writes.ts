@@ -173,7 +173,7 @@ export class Writes {
       return;
     }
     this.#config.onWritten?.(undefined);
-    layers.seq++;
+    if (previous.size > 0) layers.seq++;
     for (const key of this.#transaction === undefined ? [] : previous.keys()) this.#transaction?.keys.add(key);
     if (previous.size > 0 && this.#teller.isAnyHeard) this.#changed({ type: 'clear', previous: new EntriesView(previous), ...this.#stamp('local') });
     this.#announce();

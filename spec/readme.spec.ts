@@ -15,11 +15,14 @@ const titles = snippets.map((code) => `${snippets.indexOf(code) + 1}: ${code.spl
 describe('each snippet of the README', () => {
   // Inside the project, so that the package is found by its own name.
   const folder = join(root, 'build', 'readme');
+  const config = join(folder, 'vitest.config.mjs');
+  const vitest = join(root, 'node_modules', 'vitest', 'vitest.mjs');
   let workingDirectory: string;
 
   beforeAll(async () => {
     await mkdir(folder, { recursive: true });
     workingDirectory = await mkdtemp(join(tmpdir(), 'rx-persistify-readme-'));
+    await writeFile(config, "export default { test: { include: ['snippet-*.mjs'] } };");
     await Promise.all(snippets.map((code, index) => writeFile(join(folder, `snippet-${index}.ts`), code)));
   });
 
@@ -39,8 +42,10 @@ describe('each snippet of the README', () => {
   it.each(titles.map((title, index) => [title, index] as const))('runs: %s', async (_title, index) => {
     const file = join(folder, `snippet-${index}.mjs`);
     const { outputText } = ts.transpileModule(snippets[index] ?? '', { compilerOptions: { module: ts.ModuleKind.ESNext, target: ts.ScriptTarget.ES2023 } });
+    const isTest = outputText.includes("from 'vitest'");
     await writeFile(file, outputText);
-    const { stderr } = await promisify(execFile)(process.execPath, [file], { cwd: workingDirectory });
+    const program = isTest ? [vitest, 'run', '--root', folder, '--config', config, file] : [file];
+    const { stderr } = await promisify(execFile)(process.execPath, program, { cwd: workingDirectory });
     expect(stderr).toBe('');
   });
 });

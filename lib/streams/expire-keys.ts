@@ -33,7 +33,7 @@ export function expireKeys({ nextAt, sooner$, step, scheduler, pause$ }: ExpireC
   const steps$: Observable<never> = defer(() => {
     if (!isDue()) return EMPTY;
     step();
-    return concat(pause$.pipe(take(1), ignoreElements()), steps$);
+    return isDue() ? concat(pause$.pipe(take(1), ignoreElements()), steps$) : EMPTY;
   });
   return sooner$.pipe(
     startWith(undefined),

@@ -1,4 +1,4 @@
-import { Observable } from 'rxjs';
+import { asyncScheduler, Observable, timer, type SchedulerLike } from 'rxjs';
 
 /**
  * Emits once, in the next macrotask, and completes: what is due by then (timers, input and output) gets its turn first.
@@ -20,3 +20,8 @@ export const macrotask$ = new Observable<undefined>((subscriber) => {
   port2.postMessage(undefined);
   return () => port1.close();
 });
+
+/** The same where time is real; where a scheduler makes it, that one's next turn. */
+export function nextTurn(scheduler: SchedulerLike): Observable<unknown> {
+  return scheduler === asyncScheduler ? macrotask$ : timer(0, scheduler);
+}

@@ -1,0 +1,69 @@
+import { LimitError, persistify } from 'rx-persistify';
+import { map } from 'rxjs';
+import { afterEach, describe, expect, it, vi } from 'vitest';
+
+import { controlledProvider, gate, recorded, settled } from '../support/controlled-provider.ts';
+import { useVirtualTime } from '../support/virtual-time.ts';
+
+afterEach(() => void vi.useRealTimers());
+
+describe('status.fullness', () => {
+  it('is 0 without limits, however much is unsaved', async () => {
+    useVirtualTime();
+    const store = await persistify(controlledProvider()).open<Record<string, number>>('a');
+    for (let key = 0; key < 10_000; key++) store.set(`k${key}`, key);
+    expect(store.status).toMatchObject({ pending: 10_000, fullness: 0 });
+    await store.close();
+  });
+
+  it('tells how much of the keys is taken, those of a batch under way among them, until it is saved', async () => {
+    useVirtualTime();
+    const provider = controlledProvider();
+    const busy = gate();
+    provider.verdict = () => busy.opened;
+    const store = await persistify(provider).withLimits({ pendingKeys: 4 }).withBatch({ size: 2 }).open<Record<string, number>>('a');
+    expect(store.status.fullness).toBe(0);
+    store.set('a', 1);
+    expect(store.status.fullness).toBe(0.25);
+    store.set('b', 1);
+    store.set('a', 2);
+    store.set('c', 1);
+    expect(store.status).toMatchObject({ state: 'saving', pending: 4, fullness: 1 }); // a is under way, and pending too
+    expect(() => store.set('d', 1)).toThrow(LimitError);
+    busy.open();
+    await settled();
+    await vi.advanceTimersByTimeAsync(100);
+    expect(store.status).toMatchObject({ state: 'idle', fullness: 0 });
+    await store.close();
+  });
+
+  it('tells how much of the bytes is taken where that is more', async () => {
+    useVirtualTime();
+    const store = await persistify(controlledProvider()).withLimits({ pendingKeys: 10, pendingBytes: 20 }).open<Record<string, string>>('a');
+    store.set('k', 'x'.repeat(12)); // 1 for the key, 14 for the text
+    expect(store.status.fullness).toBe(0.75);
+    await store.close();
+  });
+
+  it('is heard on status$ as it rises and falls', async () => {
+    useVirtualTime();
+    const store = await persistify(controlledProvider()).withLimits({ pendingKeys: 2 }).open<Record<string, number>>('a');
+    const heard = recorded(store.status$.pipe(map(({ fullness }) => fullness)));
+    store.set('a', 1);
+    await settled();
+    store.set('b', 1);
+    await settled();
+    await store.flush();
+    await settled();
+    expect(heard.filter((fullness, index) => fullness !== heard[index - 1])).toEqual([0, 0.5, 1, 0]);
+    await store.close();
+  });
+
+  it('is above 1 where one value alone is larger than all that may be unsaved', async () => {
+    useVirtualTime();
+    const store = await persistify(controlledProvider()).withLimits({ pendingBytes: 10 }).open<Record<string, string>>('a');
+    store.set('k', 'x'.repeat(17));
+    expect(store.status.fullness).toBe(2);
+    await store.close();
+  });
+});
