@@ -29,6 +29,7 @@ await inTemporaryDirectory(async (directory) => {
     { title: 'A flaky disk', file: 'flaky-disk.js' },
     { title: 'Undo and redo', file: 'undo-redo.js' },
     { title: 'A custom provider', file: 'custom-provider.js' },
+    { title: 'A graceful end', file: 'graceful-end.js' },
     { title: 'Telemetry, in SQLite', file: 'telemetry/main.js', args: ['--seconds', '2', '--data', directory] },
     { title: 'Telemetry again: what it finds', file: 'telemetry/main.js', args: ['--seconds', '1.5', '--data', directory] },
   ];

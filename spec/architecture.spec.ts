@@ -39,7 +39,7 @@ const storeLayer = layers.findIndex((names) => names[0] === 'store');
 
 /** What a concrete provider may know of the library. */
 const contract = ['errors.ts', 'mutation.ts', 'providers/provider.ts'];
-const entryFolders = [...new Set(files.map(({ path }) => folderOf(path)))].filter((folder) => folder !== undefined);
+const providerFolders = [...new Set(files.flatMap(({ path }) => folderOf(path) ?? []))].filter((folder) => folder.startsWith('providers/'));
 const core = files.filter(({ path }) => folderOf(path) === undefined && !path.startsWith('conformance/'));
 
 /** Packages that belong to one provider. */
@@ -62,10 +62,20 @@ describe('imports', () => {
     expect(cycles()).toEqual([]);
   });
 
-  it.each(entryFolders)('of %s are provider, mutation, errors and its own folder', (folder) => {
+  it.each(providerFolders)('of %s are provider, mutation, errors and its own folder', (folder) => {
     const own = files.filter(({ path }) => path.startsWith(folder));
     const wrong = own.flatMap(({ path, imports }) => imports.filter((imported) => !imported.startsWith(folder) && !contract.includes(imported)).map((imported) => `${path} imports ${imported}`));
     expect(wrong).toEqual([]);
+  });
+
+  it('of node/ are errors, the types of the store, Node and its own folder, and nobody imports it', () => {
+    const own = files.filter(({ path }) => path.startsWith('node/'));
+    expect(own.map(({ path }) => path)).toContain('node/index.ts');
+    const wrong = own.flatMap(({ path, imports }) => imports.filter((imported) => !imported.startsWith('node/') && !['errors.ts', 'store.ts'].includes(imported)).map((imported) => `${path} imports ${imported}`));
+    expect(wrong).toEqual([]);
+    expect(own.filter(({ text }) => /^import (?!type )[^;]*store\.ts'/m.test(text)).map(({ path }) => path)).toEqual([]);
+    expect(own.flatMap(({ packages }) => packages).filter((name) => !name.startsWith('node:'))).toEqual([]);
+    expect(files.filter(({ path, imports }) => !path.startsWith('node/') && imports.some((imported) => imported.startsWith('node/'))).map(({ path }) => path)).toEqual([]);
   });
 
   it('of the conformance suite are those of a provider, and no runner', () => {
@@ -93,9 +103,10 @@ describe('imports', () => {
   });
 });
 
-describe('index.ts', () => {
+describe.each(['index.ts', 'node/index.ts'])('%s', (index) => {
   it('has named exports and nothing else', () => {
-    const { statements } = ts.createSourceFile('index.ts', text('index.ts'), ts.ScriptTarget.Latest);
+    const { statements } = ts.createSourceFile('index.ts', text(index), ts.ScriptTarget.Latest);
+    expect(statements).not.toEqual([]);
     const isNamedExport = (statement: ts.Statement): boolean => ts.isExportDeclaration(statement) && statement.exportClause !== undefined && ts.isNamedExports(statement.exportClause);
     expect(statements.filter((statement) => !isNamedExport(statement))).toEqual([]);
   });
@@ -107,7 +118,7 @@ describe('sideEffects: false', () => {
 
   it('is claimed', () => {
     expect(manifest.sideEffects).toBe(false);
-    expect(entries.length).toBeGreaterThanOrEqual(4);
+    expect(entries).toEqual(expect.arrayContaining(['.', './json-file', './sqlite', './node', './conformance']));
   });
 
   it.each(entries)('is true of %s: importing it touches no global and starts nothing', async (entry) => {
@@ -176,9 +187,9 @@ function text(path: string): string {
   return files.find((file) => file.path === path)?.text ?? '';
 }
 
-/** The folder that is an entry point of its own: `providers/sqlite/`. */
+/** The folder that is an entry point of its own: `providers/sqlite/`, `node/`. */
 function folderOf(path: string): string | undefined {
-  return /^providers\/[^/]+\//.exec(path)?.[0];
+  return /^(providers\/[^/]+|node)\//.exec(path)?.[0];
 }
 
 function layerOf(path: string): number {

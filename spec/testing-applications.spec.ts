@@ -1,4 +1,4 @@
-import { memory, persistify, ProviderError, type Store } from 'rx-persistify';
+import { memory, persistify, ProviderError } from 'rx-persistify';
 import { map } from 'rxjs';
 import { TestScheduler } from 'rxjs/testing';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
@@ -16,8 +16,7 @@ describe('an application is tested in virtual time', () => {
     beforeEach(() => {
       scheduler = new TestScheduler((actual, expected) => expect(actual).toEqual(expected));
     });
-    const open = (mode: 'sliding' | 'absolute'): Promise<Store<Record<string, number>>> =>
-      persistify(memory()).withScheduler(scheduler).withTtl({ ms: 1_000, mode }).open(mode);
+    const open = (mode: 'sliding' | 'absolute') => persistify(memory()).withScheduler(scheduler).withTtl({ ms: 1_000, mode }).open<Record<string, number>>('a');
 
     it('where entries end', async () => {
       const store = await open('absolute');
