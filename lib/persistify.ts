@@ -1,5 +1,5 @@
 import type { StandardSchemaV1 } from '@standard-schema/spec';
-import { defer, EMPTY, endWith, firstValueFrom, ignoreElements, takeUntil, type SchedulerLike } from 'rxjs';
+import { catchError, defer, EMPTY, endWith, firstValueFrom, ignoreElements, of, race, takeUntil, timer, type SchedulerLike } from 'rxjs';
 import type { core } from 'zod/mini';
 
 import { abortReason, unlessAborted } from './aborted.ts';
@@ -69,13 +69,16 @@ export interface PersistifyBuilder<T = Record<string, unknown>, In = T> {
   openCache<U>(name: string, options?: CacheOptions & WaitOptions): Promise<Cache<U>>;
 }
 
+/** How long a provider may take to release storage that could not be loaded. */
+const RELEASE_MS = 1_000;
+
 /** A store or cache that is open, or about to be. */
 interface Opening {
   readonly options: StoreOptions;
   /** Of a cache. */
   readonly cache: CacheOptions | undefined;
   readonly opened: Promise<OpenStore | OpenCache>;
-  /** How many wait for it still. */
+  /** How many wait for it, or have it. */
   waiting: number;
 }
 
@@ -167,7 +170,7 @@ class Builder implements PersistifyBuilder {
       return store as never; // a dictionary of anything is one of what its user says
     } catch (error) {
       opening.waiting--;
-      if (opening.waiting === 0 && isAborted()) opening.opened.then((store) => store.close()).catch(() => undefined); // nobody has it
+      if (isAborted()) opening.opened.then((store) => (opening.waiting === 0 ? store.close() : undefined)).catch(() => undefined); // nobody has it
       throw error;
     }
   }
@@ -202,7 +205,7 @@ async function openDictionary(provider: Provider, name: string, settings: Settin
     opened = cache === undefined ? new OpenStore(config) : new OpenCache(config, cacheSettingsFrom(cache));
     watch(await opened.load(), opened.dictionary, writer);
   } catch (error) {
-    await session.close().catch(() => undefined); // what went wrong first is what counts
+    await letGo(session, settings);
     throw error;
   }
   const { dictionary } = opened;
@@ -213,6 +216,12 @@ async function openDictionary(provider: Provider, name: string, settings: Settin
   });
   opened.start();
   return opened;
+}
+
+/** What went wrong before is what counts, and a provider that cannot even close changes nothing about it. */
+async function letGo(session: ProviderSession, { scheduler }: Settings): Promise<void> {
+  const closed = defer(() => session.close()).pipe(catchError(() => of(undefined)));
+  await firstValueFrom(race(closed, timer(RELEASE_MS, scheduler)));
 }
 
 async function openSession(provider: Provider, name: string, { retry, scheduler }: Settings, context: Parameters<Provider['open']>[1]): Promise<ProviderSession> {

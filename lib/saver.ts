@@ -2,7 +2,7 @@ import { audit, catchError, defer, firstValueFrom, from, map, merge, of, race, S
 
 import { unlessAborted } from './aborted.ts';
 import type { Failure, Save, Status } from './change.ts';
-import { ProviderError, SaveError, type PersistifyError } from './errors.ts';
+import { ProviderError, SaveError, StoreClosedError, type PersistifyError } from './errors.ts';
 import type { Layers, Settled } from './layers.ts';
 import type { Batch, BatchResult } from './mutation.ts';
 import type { Clearing, Flight, Overlay } from './overlay.ts';
@@ -52,7 +52,10 @@ export class Saver<V> {
   readonly #statusNews = new Subject<undefined>();
   readonly #statusNow = new Subject<undefined>();
   readonly #waiters = new Waiters();
+  /** Aborts the write under way. */
   readonly #abort = new AbortController();
+  /** Nothing is saved, or read, any more. */
+  readonly #ended = new AbortController();
   readonly #pipeline: Subscription;
   #announced = 0;
   #batchNumber = 0;
@@ -126,7 +129,7 @@ export class Saver<V> {
         });
       });
       // A close whose deadline passed drops what waits for its turn.
-      return await unlessAborted(stepped, this.#abort.signal);
+      return await unlessAborted(stepped, this.#ended.signal);
     } finally {
       this.#holds--;
       this.#announced = this.#config.layers.pendingCount;
@@ -168,6 +171,7 @@ export class Saver<V> {
       return isRefusal(failure) ? failure : undefined;
     }
     const settled = this.#phase === 'saving' ? firstValueFrom(merge(this.#statusNow, timer(SETTLE_MS, scheduler)), { defaultValue: undefined }) : undefined;
+    this.#end();
     this.#abort.abort(failure);
     await settled;
     this.#pipeline.unsubscribe();
@@ -178,10 +182,16 @@ export class Saver<V> {
   }
 
   complete(): void {
+    this.#end();
     this.#endIntake();
     this.#phase = 'closed';
     this.#tellStatus();
     for (const subject of [this.#saves, this.#errors, this.#statusNews, this.#statusNow]) subject.complete();
+  }
+
+  #end(): void {
+    const name = JSON.stringify(this.#config.storeName);
+    this.#ended.abort(new StoreClosedError(`The store ${name} was closed meanwhile.`));
   }
 
   #endIntake(): void {

@@ -21,7 +21,10 @@ export interface WaitOptions {
 }
 
 export interface CloseOptions extends WaitOptions {
-  /** How long the last attempts to save may take, in milliseconds. @default 30_000 */
+  /**
+   * How long the last attempts to save may take, in milliseconds; the first call's counts. A write that is cut off then,
+   * and the provider, have a second each to let go. @default 30_000
+   */
   readonly deadlineMs?: number;
 }
 

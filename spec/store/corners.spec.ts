@@ -135,7 +135,7 @@ describe('a close that gives up', () => {
     await settled();
     const reloading = store.reload();
     const closing = store.close({ deadlineMs: 20 });
-    await expect(reloading).rejects.toThrow('deadline');
+    await expect(reloading).rejects.toMatchObject({ code: 'STORE_CLOSED' });
     await expect(closing).rejects.toMatchObject({ code: 'SAVE_FAILED', outcome: 'unknown', keys: ['a'] });
   });
 });
