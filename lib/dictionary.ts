@@ -1,17 +1,20 @@
-import { defaultIfEmpty, defer, firstValueFrom, from, ignoreElements, map, race, Subscription, take, timer, type Observable } from 'rxjs';
+import { defaultIfEmpty, defer, EMPTY, firstValueFrom, from, ignoreElements, map, race, Subscription, take, timer, type Observable } from 'rxjs';
 
 import { abortReason, unlessAborted } from './aborted.ts';
-import type { Change, Failure, Origin, Save, Status } from './change.ts';
+import type { Change, Failure, Origin, Quarantined, Save, Status } from './change.ts';
 import { OptionsError, SaveError, type PersistifyError } from './errors.ts';
-import { Layers, type Difference, type Settled } from './layers.ts';
+import { Layers, type Difference, type LoadedEntry, type Settled } from './layers.ts';
 import { Lifetimes } from './lifetimes.ts';
 import { Limits } from './limits.ts';
+import { loadedEntry, takeUp } from './loading.ts';
 import { providerFailure } from './provider-failure.ts';
-import type { ProviderSession } from './providers/provider.ts';
+import type { CommitFeed, ProviderSession } from './providers/provider.ts';
+import { RemoteCommits } from './remote-commits.ts';
 import { Saver } from './saver.ts';
 import type { Settings } from './settings.ts';
 import type { CloseOptions, WaitOptions } from './store.ts';
 import { expireKeys } from './streams/expire-keys.ts';
+import { followFeed } from './streams/follow-feed.ts';
 import { nextTurn } from './streams/macrotask.ts';
 import { Teller } from './teller.ts';
 import { Unexpired } from './unexpired.ts';
@@ -32,10 +35,14 @@ export interface Kind {
   readonly isPartial: boolean;
   /** All entries that memory has and reads see. */
   readonly entries: () => readonly (readonly [string, unknown])[];
-  /** Reads from storage what memory has of it. Resolves to what makes that the base, and tells what reads see change. */
-  readonly read: () => Promise<(discardRevision: number) => readonly Difference<unknown>[]>;
+  /** Reads from storage what memory has of it. Resolves to the version read, and to what makes it the base and returns what reads see change. */
+  readonly read: () => Promise<{ readonly version: number; readonly rebase: (discardRevision: number) => readonly Difference<unknown>[] }>;
+  /** Whether memory is to have a key that another process writes, where it has not. */
+  readonly isWanted: (key: string) => boolean;
   /** Told of each key that was written in this process; `undefined`: all were. */
   readonly onWritten?: (key: string | undefined) => void;
+  /** Told of each key that another process wrote; `undefined`: all may have been. */
+  readonly onRemote?: (key: string | undefined) => void;
 }
 
 /** How long a provider may take to release storage, be the deadline over. */
@@ -65,6 +72,7 @@ export class Dictionary {
   readonly #running = new Subscription();
   /** Readings of storage under way. */
   readonly #readings = new Set<Promise<void>>();
+  #remote: RemoteCommits<unknown> | undefined;
   #closed: Promise<void> | undefined;
   #isResyncQueued = false;
 
@@ -122,9 +130,10 @@ export class Dictionary {
     this.status$ = this.#saver.status$;
   }
 
-  /** From now on what has ended expires. */
-  start(): void {
+  /** From now on what has ended expires, and what others commit after `version` is heard of. */
+  start(version: number): void {
     if (this.#closed !== undefined) return;
+    this.#follow(version);
     const { lifetimes } = this.layers;
     const { scheduler } = this.settings;
     this.#running.add(expireKeys({ nextAt: lifetimes.nextAt, sooner$: lifetimes.sooner$, step: () => this.writes.expireSome(), scheduler, pause$: nextTurn(scheduler) }).subscribe());
@@ -245,18 +254,53 @@ export class Dictionary {
   }
 
   /** Reads storage, and makes it the base; what is not saved up to `discardRevision` goes. */
-  async #readAnew(discardRevision: number, origin: Origin): Promise<void> {
+  async #readAnew(discardRevision: number, origin: Origin): Promise<number> {
+    let versionRead = 0;
     await this.reading(async () => {
-      const rebase = await this.#kind.read();
+      const { version, rebase } = await this.#kind.read();
+      versionRead = version;
+      this.#remote?.passed(version);
       const unsaved = this.layers.unsavedKeys();
       const differences = rebase(discardRevision);
       this.#saver.discarded(discardRevision, unsaved);
       this.writes.tellDifferences(differences, origin);
     });
+    return versionRead;
   }
 
-  #settled({ differences, unexpired }: Settled<unknown>): void {
+  #follow(version: number): void {
+    const { layers, session, settings } = this;
+    if (session.capabilities.shared && session.watch !== undefined) this.#remote = new RemoteCommits({ layers, textOf: settings.format.toText, isWanted: this.#kind.isWanted }, version);
+    const following = followFeed({
+      version,
+      watch: (since) => session.watch?.(since) ?? EMPTY,
+      onCommit: (commit) => this.#committed(commit),
+      readAnew: () => this.#readAnew(0, 'remote'),
+      onError: (error) => this.report('watch', providerFailure(error)),
+      ...settings.retry,
+      random: Math.random,
+      scheduler: settings.scheduler,
+    });
+    if (session.watch !== undefined) this.#running.add(following.subscribe());
+  }
+
+  #committed({ cursor: { version }, cleared, entries, deleted }: CommitFeed): void {
+    const { format } = this.settings;
+    const loaded = new Map<string, LoadedEntry<unknown>>();
+    const quarantined = new Map<string, Quarantined>();
+    for (const entry of entries) takeUp(entry, format, { entry: (_, value) => loaded.set(entry.key, loadedEntry(entry, value)), quarantined: (bad) => quarantined.set(bad.key, bad) });
+    if (cleared) this.#kind.onRemote?.(undefined);
+    else for (const { key } of entries) this.#kind.onRemote?.(key);
+    for (const key of deleted) this.#kind.onRemote?.(key);
+    const differences = this.#remote?.apply({ version, cleared, entries: loaded, quarantined, deleted }) ?? [];
+    this.writes.tellDifferences(differences, 'remote');
+  }
+
+  #settled(settled: Settled<unknown>): void {
+    const { differences, unexpired } = settled;
     this.writes.tellDifferences(differences, 'reload');
+    const held = this.#remote?.settled(settled) ?? [];
+    this.writes.tellDifferences(held, 'remote');
     if (unexpired.length > 0 && this.#closed === undefined) this.#unexpired.look(unexpired);
   }
 }

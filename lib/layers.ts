@@ -27,6 +27,10 @@ export interface Settled<V> {
   readonly differences: Difference<V>[];
   /** What should have expired, but storage knows better: by its clock the time has not come, or another process prolonged it. */
   readonly unexpired: { readonly key: string; readonly base: StoredValue<V> }[];
+  readonly version: number;
+  /** The keys that storage has no more by this batch. */
+  readonly removed: string[];
+  readonly isCleared: boolean;
 }
 
 /** What is laid over an entry or its absence. */
@@ -235,11 +239,14 @@ export class Layers<V> {
    * `flight.mutations`.
    */
   settle(flight: Flight<V>, version: number, leftOut: ReadonlySet<number>): Settled<V> {
-    const settled: Settled<V> = { differences: [], unexpired: [] };
+    const settled: Settled<V> = { differences: [], unexpired: [], version, removed: [], isCleared: flight.cleared !== undefined && !leftOut.has(0) };
     const first = flight.cleared === undefined ? 0 : 1;
     for (const [index, overlay] of flight.overlays.entries()) {
       if (leftOut.has(index + first)) this.#uncover(overlay, settled);
-      else this.#sink(overlay, version);
+      else {
+        this.#sink(overlay, version);
+        if (overlay.type === 'delete' || overlay.type === 'expire') settled.removed.push(overlay.key);
+      }
     }
     this.#flight = undefined;
     return settled;
@@ -306,6 +313,44 @@ export class Layers<V> {
     if (isPut || (!isMortal(entry) && expiresAt === Infinity)) Object.assign(entry, { value: isSame ? before : loaded.value, version });
     else this.#renew(key, entry, isSame ? before : loaded.value, version, entry.overlay, expiresAt === Infinity ? Infinity : deadline);
     if (!isSame && wasVisible) differences.push({ key, before, after: loaded.value });
+  }
+
+  /** What storage is found to hold under one key, be it nothing; none of it is on its way there. */
+  rebaseOne(key: string, found: LoadedEntry<V> | Quarantined | undefined, textOf: (value: V) => string, differences: Difference<V>[]): void {
+    const overlay = this.#overlayOf(key);
+    const loaded = found !== undefined && 'value' in found ? found : undefined;
+    const bad = found !== undefined && !('value' in found) ? found : undefined;
+    if (overlay !== undefined) lowest(overlay).base = loaded ?? asBase(bad);
+    else if (this.#clearing !== undefined) return; // which will remove it
+    else this.quarantined.delete(key);
+    if (loaded !== undefined) this.rebaseEntry(key, loaded, textOf, differences);
+    else if (!hides(overlay)) {
+      const entry = this.view.get(key);
+      if (entry !== undefined) this.#forget(key, entry);
+      if (bad !== undefined) this.quarantined.set(key, bad);
+      if (entry !== undefined && this.isVisible(entry)) differences.push({ key, before: entry.value, after: undefined });
+    }
+  }
+
+  /** The version of what storage is known to hold under `key`; 0 if that is nothing. */
+  baseVersion(key: string): number {
+    const entry = this.view.get(key);
+    const overlay = entry === undefined ? this.#hidden.get(key) : entry.overlay;
+    if (overlay === undefined || !hides(overlay)) return entry?.version ?? 0;
+    const { base } = lowest(overlay);
+    return base !== undefined && 'value' in base ? base.version : 0;
+  }
+
+  /** Whether a write of `key` is under way. */
+  isFlying(key: string): boolean {
+    if (this.#flight === undefined) return false;
+    const overlay = this.#overlayOf(key);
+    return this.#flight.cleared !== undefined || (overlay !== undefined && lowest(overlay).flying);
+  }
+
+  /** The keys under which storage is known, or may be found, to hold something. */
+  baseKeys(): string[] {
+    return [...new Set([...this.view.keys(), ...this.#hidden.keys(), ...this.quarantined.keys()])];
   }
 
   /** An entry as storage has it, under a key that nothing is known of. */

@@ -1,5 +1,6 @@
 import type { Quarantined } from './change.ts';
 import { CorruptDataError, LoadError, PersistifyError, ProviderError } from './errors.ts';
+import type { LoadedEntry } from './layers.ts';
 import type { Entry, ProviderSession } from './providers/provider.ts';
 import type { ValueFormat } from './value-format.ts';
 
@@ -42,4 +43,9 @@ export function takeUp(entry: Entry, { fromText }: ValueFormat, target: LoadTarg
     return;
   }
   target.entry(entry, value);
+}
+
+/** A stored entry with its value. */
+export function loadedEntry<V>({ json, version, expiresAt }: Entry, value: V): LoadedEntry<V> {
+  return expiresAt === undefined ? { value, version, json } : { value, version, json, expiresAt };
 }

@@ -9,7 +9,7 @@ import { CorruptDataError } from './errors.ts';
 import { checkKey } from './key.ts';
 import { KeyReads } from './key-reads.ts';
 import type { LoadedEntry } from './layers.ts';
-import { asLoadError, takeUp } from './loading.ts';
+import { asLoadError, loadedEntry, takeUp } from './loading.ts';
 import { checkTtlMs } from './options.ts';
 import { isMortal } from './overlay.ts';
 import { providerFailure } from './provider-failure.ts';
@@ -43,7 +43,9 @@ export class OpenCache implements Cache<Record<string, unknown>> {
       isPartial: true,
       entries: () => [],
       read: () => this.#readKept(),
+      isWanted: (key) => this.#pinned.has(key),
       onWritten: (key) => this.#written(key),
+      onRemote: (key) => (key === undefined ? this.#reads.outdateAll() : this.#reads.outdate(key)),
     });
     const { layers } = dictionary;
     this.name = config.name;
@@ -64,12 +66,12 @@ export class OpenCache implements Cache<Record<string, unknown>> {
     this.saves$.subscribe(() => this.#recency.freed());
   }
 
-  /** From now on what has ended expires, and what is not used leaves memory. */
-  start(): void {
+  /** From now on what has ended expires, what is not used leaves memory, and what others commit after `version` is heard of. */
+  start(version: number): void {
     const { dictionary } = this;
     const { nextAt, sooner$, step } = this.#recency;
     const { scheduler } = dictionary.settings;
-    dictionary.start();
+    dictionary.start(version);
     this.#running.add(expireKeys({ nextAt, sooner$, step, scheduler, pause$: nextTurn(scheduler) }).subscribe());
     this.#running.add(new Sweep(dictionary).start());
   }
@@ -259,7 +261,7 @@ export class OpenCache implements Cache<Record<string, unknown>> {
       return undefined;
     }
     takeUp(stored, settings.format, {
-      entry: (_, value) => layers.load(key, expiresAt === undefined ? { value, version } : { value, version, expiresAt }),
+      entry: (_, value) => layers.load(key, loadedEntry(stored, value)),
       quarantined: ({ error }) => {
         throw error;
       },
@@ -332,11 +334,12 @@ export class OpenCache implements Cache<Record<string, unknown>> {
   async #readKept(): ReturnType<Kind['read']> {
     const { layers, settings } = this.dictionary;
     this.#reads.outdateAll();
+    const version = await this.load();
     const keys = [...layers.view.keys()];
     const stored = await this.#reads.all(keys);
     const entries = new Map<string, LoadedEntry<unknown>>();
-    for (const entry of stored.values()) takeUp(entry, settings.format, { entry: (_, value) => entries.set(entry.key, { ...entry, value }), quarantined: ({ key, error }) => this.#reportUnread(key, error) });
-    return () => layers.rebaseKeys(keys, entries, settings.format.toText);
+    for (const entry of stored.values()) takeUp(entry, settings.format, { entry: (_, value) => entries.set(entry.key, loadedEntry(entry, value)), quarantined: ({ key, error }) => this.#reportUnread(key, error) });
+    return { version, rebase: () => layers.rebaseKeys(keys, entries, settings.format.toText) };
   }
 
   #reportUnread(key: string, error: unknown): void {

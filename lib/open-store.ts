@@ -4,7 +4,7 @@ import type { Change, Failure, Quarantined, Save, Status } from './change.ts';
 import { Dictionary, type DictionaryConfig, type Kind } from './dictionary.ts';
 import { visibleEntries, visibleKeys, visibleValues } from './entries-view.ts';
 import type { LoadedEntry } from './layers.ts';
-import { loadAll } from './loading.ts';
+import { loadAll, loadedEntry } from './loading.ts';
 import { checkTtlMs } from './options.ts';
 import type { CloseOptions, SetOptions, Store, WaitOptions } from './store.ts';
 
@@ -20,7 +20,7 @@ export class OpenStore implements Store<Record<string, unknown>> {
   readonly status$: Observable<Status>;
 
   constructor(config: DictionaryConfig) {
-    const dictionary = new Dictionary(config, { isPartial: false, entries: () => [...this.entries()], read: () => this.#read() });
+    const dictionary = new Dictionary(config, { isPartial: false, entries: () => [...this.entries()], read: () => this.#read(), isWanted: () => true });
     this.name = config.name;
     this.dictionary = dictionary;
     this.changes$ = dictionary.changes$;
@@ -35,14 +35,14 @@ export class OpenStore implements Store<Record<string, unknown>> {
   load(): Promise<number> {
     const { layers, session, settings } = this.dictionary;
     return loadAll(session, settings.format, {
-      entry: ({ key, version, expiresAt }, value) => layers.load(key, expiresAt === undefined ? { value, version } : { value, version, expiresAt }),
+      entry: (entry, value) => layers.load(entry.key, loadedEntry(entry, value)),
       quarantined: (bad) => layers.quarantined.set(bad.key, bad),
     });
   }
 
-  /** From now on what has ended expires. */
-  start(): void {
-    this.dictionary.start();
+  /** From now on what has ended expires, and what others commit after `version` is heard of. */
+  start(version: number): void {
+    this.dictionary.start(version);
   }
 
   get size(): number {
@@ -178,10 +178,10 @@ export class OpenStore implements Store<Record<string, unknown>> {
     const { layers, session, settings } = this.dictionary;
     const entries = new Map<string, LoadedEntry<unknown>>();
     const quarantined = new Map<string, Quarantined>();
-    await loadAll(session, settings.format, {
-      entry: ({ key, version, json, expiresAt }, value) => entries.set(key, expiresAt === undefined ? { value, version, json } : { value, version, json, expiresAt }),
+    const version = await loadAll(session, settings.format, {
+      entry: (entry, value) => entries.set(entry.key, loadedEntry(entry, value)),
       quarantined: (bad) => quarantined.set(bad.key, bad),
     });
-    return (discardRevision) => layers.rebase(entries, quarantined, discardRevision, settings.format.toText);
+    return { version, rebase: (discardRevision) => layers.rebase(entries, quarantined, discardRevision, settings.format.toText) };
   }
 }

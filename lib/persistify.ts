@@ -1,5 +1,5 @@
 import type { StandardSchemaV1 } from '@standard-schema/spec';
-import { catchError, defer, EMPTY, endWith, firstValueFrom, ignoreElements, of, race, takeUntil, timer, type SchedulerLike } from 'rxjs';
+import { catchError, defer, firstValueFrom, of, race, timer, type SchedulerLike } from 'rxjs';
 import type { core } from 'zod/mini';
 
 import { abortReason, unlessAborted } from './aborted.ts';
@@ -11,8 +11,8 @@ import { asLoadError } from './loading.ts';
 import { OpenCache } from './open-cache.ts';
 import { OpenStore } from './open-store.ts';
 import { checkOption, checkOptions, checkProvider, type BatchOptions, type CacheOptions, type LimitOptions, type RetryOptions, type StoreOptions, type TtlOptions } from './options.ts';
-import { isRetryable, providerFailure } from './provider-failure.ts';
-import type { Cursor, Provider, ProviderSession } from './providers/provider.ts';
+import { isRetryable } from './provider-failure.ts';
+import type { Provider, ProviderSession } from './providers/provider.ts';
 import { cacheSettingsFrom, settingsFrom, type Settings } from './settings.ts';
 import type { Store, WaitOptions } from './store.ts';
 import { backoff } from './streams/backoff.ts';
@@ -198,12 +198,13 @@ async function openDictionary(provider: Provider, name: string, settings: Settin
   const session = await openSession(provider, name, settings, { writer, report: (error) => report(error) });
   const config = { name, session, writer, settings, onClosed };
   let opened: OpenStore | OpenCache;
+  let version: number;
   try {
     if (cache !== undefined && session.read === undefined) {
       throw new OptionsError(`openCache(${JSON.stringify(name)}): the provider ${provider.name} cannot read single keys, which a cache needs. Take another, such as sqlite, or open(${JSON.stringify(name)}).`);
     }
     opened = cache === undefined ? new OpenStore(config) : new OpenCache(config, cacheSettingsFrom(cache));
-    watch(await opened.load(), opened.dictionary, writer);
+    version = await opened.load();
   } catch (error) {
     await letGo(session, settings);
     throw error;
@@ -214,7 +215,7 @@ async function openDictionary(provider: Provider, name: string, settings: Settin
     report = (error) => dictionary.report('provider', error);
     tellQuarantined(dictionary);
   });
-  opened.start();
+  opened.start(version);
   return opened;
 }
 
@@ -250,31 +251,4 @@ function areSame(left: Pick<Opening, 'options' | 'cache'>, right: Pick<Opening, 
 
 function flatten({ batch, retry, limits, ttl, throwOnFailure }: StoreOptions, cache: CacheOptions | undefined): string {
   return JSON.stringify([cache === undefined, ...[batch, retry, limits, ttl, cache].map((section) => Object.entries(section ?? {}).sort().map(([name, value]) => [name, String(value)])), String(throwOnFailure)]);
-}
-
-/**
- * Follows what others commit. A broken feed is taken up again with backoff, for as long as the store is open; each commit of
- * others has storage read anew, once for all that come meanwhile.
- */
-function watch(version: number, dictionary: Dictionary, writer: string): void {
-  const { session, settings } = dictionary;
-  const { delayMs, maxDelayMs } = settings.retry;
-  let since: Cursor = { version };
-  defer(() => session.watch?.(since) ?? EMPTY)
-    .pipe(
-      backoff({
-        maxAttempts: Infinity,
-        delayMs,
-        maxDelayMs,
-        scheduler: settings.scheduler,
-        random: Math.random,
-        retryable: () => true,
-        onRetry: (error) => dictionary.report('watch', providerFailure(error)),
-      }),
-      takeUntil(dictionary.saves$.pipe(ignoreElements(), endWith(undefined))),
-    )
-    .subscribe((feed) => {
-      if (feed.type === 'commit') since = feed.cursor;
-      if (feed.type === 'reset' || feed.cursor.writer !== writer) dictionary.resync('remote');
-    });
 }

@@ -3,7 +3,7 @@ import { Subject, switchMap } from 'rxjs';
 
 import type { Quarantined } from './change.ts';
 import type { Difference, Layers, LoadedEntry } from './layers.ts';
-import { takeUp } from './loading.ts';
+import { loadedEntry, takeUp } from './loading.ts';
 import type { StoredValue } from './overlay.ts';
 import type { ProviderSession } from './providers/provider.ts';
 import type { Settings } from './settings.ts';
@@ -69,7 +69,7 @@ export class Unexpired {
       const isSame = ({ key, base }: Refusal): boolean => stored.get(key)?.version === base.version && (stored.get(key)?.expiresAt ?? Infinity) <= settings.scheduler.now();
       const loaded: [string, LoadedEntry<unknown>][] = [];
       const bad: Quarantined[] = [];
-      for (const entry of stored.values()) takeUp(entry, settings.format, { entry: (_, value) => loaded.push([entry.key, { ...entry, value }]), quarantined: (found) => bad.push(found) });
+      for (const entry of stored.values()) takeUp(entry, settings.format, { entry: (_, value) => loaded.push([entry.key, loadedEntry(entry, value)]), quarantined: (found) => bad.push(found) });
       const unchanged = refusals.filter(isSame);
       const left = new Set(unchanged.map(({ key }) => key));
       const differences: Difference<unknown>[] = [];

@@ -1,0 +1,63 @@
+import { catchError, concat, concatMap, defer, EMPTY, of, repeat, takeWhile, type Observable, type SchedulerLike } from 'rxjs';
+
+import type { CommitFeed, Cursor, Feed } from '../providers/provider.ts';
+import { jitteredDelay } from './backoff.ts';
+import { quietTimer } from './quiet-timer.ts';
+
+export interface FollowConfig {
+  /** What was read up to now. */
+  readonly version: number;
+  readonly watch: (since: Cursor) => Observable<Feed>;
+  /** Told of each commit, in order. */
+  readonly onCommit: (commit: CommitFeed) => void;
+  /** Reads storage anew; resolves to the version read. */
+  readonly readAnew: () => Promise<number>;
+  /** Told when the feed broke, or storage could not be read. */
+  readonly onError: (error: unknown) => void;
+  /** The bound of the first wait after it broke, in milliseconds; it doubles. */
+  readonly delayMs: number;
+  readonly maxDelayMs: number;
+  readonly random: () => number;
+  readonly scheduler: SchedulerLike;
+}
+
+/**
+ * Follows what is committed, from where it was read. A feed that breaks or ends is taken up again with backoff; one that
+ * cannot go on from where it was (`reset`) has storage read anew. Emits nothing and never ends.
+ */
+export function followFeed({ version, watch, onCommit, readAnew, onError, delayMs, maxDelayMs, random, scheduler }: FollowConfig): Observable<never> {
+  let since: Cursor = { version };
+  /** Storage is to be read anew. */
+  let isLost = false;
+  /** In a row. */
+  let failures = 0;
+
+  const reading$ = defer(() => (isLost ? readAnew() : EMPTY)).pipe(
+    concatMap((versionRead) => {
+      since = { version: versionRead };
+      isLost = false;
+      failures = 0;
+      return EMPTY;
+    }),
+  );
+  const commits$ = defer(() => watch(since)).pipe(
+    takeWhile((feed) => feed.type === 'commit', true),
+    concatMap((feed) => {
+      if (feed.type === 'reset') isLost = true;
+      else {
+        onCommit(feed);
+        since = feed.cursor;
+        failures = 0;
+      }
+      return EMPTY;
+    }),
+  );
+  return defer(() => concat(reading$, commits$)).pipe(
+    catchError((error: unknown) => {
+      failures++;
+      onError(error);
+      return EMPTY;
+    }),
+    repeat({ delay: () => (isLost && failures === 0 ? of(undefined) : quietTimer(jitteredDelay(Math.max(failures, 1), { delayMs, maxDelayMs, random }), scheduler)) }),
+  );
+}

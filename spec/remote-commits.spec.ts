@@ -1,0 +1,177 @@
+import fc from 'fast-check';
+import { memory, persistify, type Batch, type BatchResult, type Change, type Feed, type Provider, type SetChange, type Store } from 'rx-persistify';
+import { Observable } from 'rxjs';
+import { describe, expect, it } from 'vitest';
+
+import { settled } from './support/controlled-provider.ts';
+
+const KEYS = ['a', 'b', 'c'] as const;
+type Numbers = Record<string, number>;
+
+/** A store whose writes reach storage, are acknowledged, and whose feed tells, when the test says so. */
+class Process {
+  readonly changes: Change<string, number>[] = [];
+  /** What was told though this process knew of something later. */
+  readonly stale: Change<string, number>[] = [];
+  readonly #versions: Map<number, number>;
+  /** The version that this process knows each key at. */
+  readonly #known = new Map<string, number>();
+  readonly #provider: Provider;
+  #store: Store<Numbers> | undefined;
+  #toStore: (() => void)[] = [];
+  #toAcknowledge: (() => void)[] = [];
+  #toTell: (() => void)[] = [];
+  isFree = false;
+
+  /** `versions` has the version at which each value was stored. */
+  constructor(shared: Provider, versions: Map<number, number>) {
+    this.#versions = versions;
+    this.#provider = {
+      name: 'held',
+      open: async (name, context) => {
+        const session = await shared.open(name, context);
+        return {
+          ...session,
+          capabilities: session.capabilities,
+          load: () => session.load(),
+          read: (keys) => session.read?.(keys) ?? Promise.resolve([]),
+          write: (batch, writeContext) => this.#write(batch, () => session.write(batch, writeContext)),
+          watch: (since) => this.#held(session.watch?.(since)),
+          close: () => session.close(),
+        };
+      },
+    };
+  }
+
+  get store(): Store<Numbers> {
+    if (this.#store === undefined) throw new Error('not open');
+    return this.#store;
+  }
+
+  async open(): Promise<void> {
+    this.#store = await persistify(this.#provider).withBatch({ size: 1 }).open<Numbers>('shared');
+    this.#store.changes$.subscribe((change) => {
+      this.changes.push(change);
+      if (change.origin === 'remote' && change.type === 'set') this.#learn(change);
+    });
+  }
+
+  /** The batch under way reaches storage. */
+  commit(): void {
+    this.#toStore.shift()?.();
+  }
+
+  /** Its answer comes back. */
+  acknowledge(): void {
+    this.#toAcknowledge.shift()?.();
+  }
+
+  /** The feed tells one thing. */
+  tell(): void {
+    this.#toTell.shift()?.();
+  }
+
+  /** From now on everything comes when it comes. */
+  free(): void {
+    this.isFree = true;
+    for (const held of [this.#toStore, this.#toTell, this.#toAcknowledge]) for (const go of held.splice(0)) go();
+  }
+
+  #learn(change: SetChange<string, number>): void {
+    const version = this.#versions.get(change.value) ?? 0;
+    if (version <= (this.#known.get(change.key) ?? 0)) this.stale.push(change);
+    this.#known.set(change.key, version);
+  }
+
+  async #write({ mutations }: Batch, write: () => Promise<BatchResult>): Promise<BatchResult> {
+    await this.#turn(this.#toStore);
+    const result = await write();
+    await this.#turn(this.#toAcknowledge);
+    for (const mutation of mutations) for (const written of mutation.type === 'clear' ? KEYS : [mutation.key]) this.#known.set(written, result.version);
+    return result;
+  }
+
+  #turn(held: (() => void)[]): Promise<void> {
+    return this.isFree ? Promise.resolve() : new Promise((resolve) => held.push(resolve));
+  }
+
+  #held(feed$: Observable<Feed> | undefined): Observable<Feed> {
+    return new Observable((subscriber) => {
+      subscriber.add(
+        feed$?.subscribe((feed) => {
+          if (feed.type === 'commit') for (const { json, version } of feed.entries) this.#versions.set(Number(json), version);
+          if (this.isFree) subscriber.next(feed);
+          else this.#toTell.push(() => subscriber.next(feed));
+        }),
+      );
+    });
+  }
+}
+
+type Step =
+  | { readonly type: 'set' | 'delete'; readonly process: number; readonly key: string }
+  | { readonly type: 'clear' | 'commit' | 'acknowledge' | 'tell' | 'transaction'; readonly process: number };
+
+const PROCESSES = 3;
+const process = fc.nat({ max: PROCESSES - 1 });
+const key = fc.constantFrom(...KEYS);
+const step: fc.Arbitrary<Step> = fc.oneof(
+  { weight: 6, arbitrary: fc.record({ type: fc.constant('set' as const), process, key }) },
+  { weight: 4, arbitrary: fc.record({ type: fc.constant('delete' as const), process, key }) },
+  { weight: 1, arbitrary: fc.record({ type: fc.constant('clear' as const), process }) },
+  { weight: 1, arbitrary: fc.record({ type: fc.constant('transaction' as const), process }) },
+  { weight: 8, arbitrary: fc.record({ type: fc.constant('commit' as const), process }) },
+  { weight: 6, arbitrary: fc.record({ type: fc.constant('acknowledge' as const), process }) },
+  { weight: 8, arbitrary: fc.record({ type: fc.constant('tell' as const), process }) },
+);
+
+describe('several stores on one storage', () => {
+  it('come to hold the same, whatever order commits, acknowledgements and news come in, and tell every step to it', async () => {
+    await fc.assert(
+      fc.asyncProperty(fc.array(step, { maxLength: 60, size: 'max' }), async (steps) => {
+        const shared = memory();
+        const versions = new Map<number, number>();
+        const processes = Array.from({ length: PROCESSES }, () => new Process(shared, versions));
+        for (const each of processes) await each.open();
+        let value = 0;
+        for (const { type, process: index, ...rest } of steps) {
+          const each = processes[index];
+          if (each === undefined) continue;
+          const { store } = each;
+          if (type === 'set' && 'key' in rest) store.set(rest.key, ++value);
+          else if (type === 'delete' && 'key' in rest) store.delete(rest.key);
+          else if (type === 'clear') store.clear();
+          else if (type === 'transaction') store.transaction(() => KEYS.forEach((each) => store.set(each, ++value)));
+          else if (type === 'commit') each.commit();
+          else if (type === 'acknowledge') each.acknowledge();
+          else if (type === 'tell') each.tell();
+          await settled(1);
+        }
+        for (const each of processes) each.free();
+        for (const each of processes) await each.store.flush();
+        await settled(5);
+        const reader = await persistify(shared).open<Numbers>('shared');
+        const stored = Object.fromEntries([...reader].sort());
+        for (const { store, changes, stale } of processes) {
+          expect(stale).toEqual([]);
+          expect(Object.fromEntries([...store].sort())).toEqual(stored);
+          expect(Object.fromEntries([...replayed(changes)].sort())).toEqual(stored);
+        }
+        for (const { store } of processes) await store.close();
+        await reader.close();
+      }),
+      { numRuns: 300, seed: 7 },
+    );
+  });
+});
+
+/** What one who only hears of changes makes of them. */
+function replayed(changes: readonly Change<string, number>[]): Map<string, number> {
+  const map = new Map<string, number>();
+  for (const change of changes) {
+    if (change.type === 'clear') map.clear();
+    else if (change.type === 'set') map.set(change.key, change.value);
+    else map.delete(change.key);
+  }
+  return map;
+}
