@@ -114,7 +114,7 @@ export class Dictionary {
       onWritten: kind.onWritten,
       onPending: () => this.#saver.announce(),
     });
-    this.waiting = new WaitingWrites({ writes: this.writes, limits, saver: this.#saver, settings });
+    this.waiting = new WaitingWrites({ layers, writes: this.writes, limits, saver: this.#saver, settings, look: (key) => this.#look(key) });
     this.#unexpired = new Unexpired({
       layers,
       session,
@@ -296,9 +296,27 @@ export class Dictionary {
     this.writes.tellDifferences(differences, 'remote');
   }
 
+  /** Makes known what storage has under `key`. */
+  async #look(key: string): Promise<void> {
+    const { layers, session, settings } = this;
+    if (session.read === undefined) {
+      await this.#readAnew(0, 'remote');
+      return;
+    }
+    await this.reading(async () => {
+      const [entry] = (await session.read?.([key])) ?? [];
+      const differences: Difference<unknown>[] = [];
+      const found: { of?: LoadedEntry<unknown> | Quarantined } = {};
+      if (entry !== undefined) takeUp(entry, settings.format, { entry: (_, value) => (found.of = loadedEntry(entry, value)), quarantined: (bad) => (found.of = bad) });
+      layers.rebaseOne(key, found.of, settings.format.toText, differences);
+      this.writes.tellDifferences(differences, 'remote');
+    });
+  }
+
   #settled(settled: Settled<unknown>): void {
-    const { differences, unexpired } = settled;
+    const { differences, accepted, unexpired } = settled;
     this.writes.tellDifferences(differences, 'reload');
+    this.writes.tellDifferences(accepted, 'local');
     const held = this.#remote?.settled(settled) ?? [];
     this.writes.tellDifferences(held, 'remote');
     if (unexpired.length > 0 && this.#closed === undefined) this.#unexpired.look(unexpired);

@@ -2,7 +2,7 @@ import type { Quarantined } from './change.ts';
 import { deadlineOf, hasEnded, inRange } from './deadline.ts';
 import { Lifetimes } from './lifetimes.ts';
 import type { Mutation } from './mutation.ts';
-import { asBase, entryOf, hides, isMortal, lowest, sizeOf, storedKeys, type Base, type Clearing, type Entry, type Flight, type Mortal, type Overlay, type StoredValue, type TransactionGroup } from './overlay.ts';
+import { asBase, entryOf, hides, isMortal, lowest, sizeOf, storedKeys, type Base, type Clearing, type Entry, type Flight, type Mortal, type Overlay, type Proposal, type StoredValue, type TransactionGroup } from './overlay.ts';
 
 /** How a key looked before and after. */
 export interface Difference<V> {
@@ -23,8 +23,10 @@ export interface LoadedEntry<V> extends StoredValue<V> {
 
 /** What a batch that is settled leaves to do. */
 export interface Settled<V> {
-  /** What a read sees change. */
+  /** What a read sees change because storage refused something. */
   readonly differences: Difference<V>[];
+  /** What a read sees change because storage accepted it. */
+  readonly accepted: Difference<V>[];
   /** What should have expired, but storage knows better: by its clock the time has not come, or another process prolonged it. */
   readonly unexpired: { readonly key: string; readonly base: StoredValue<V> }[];
   readonly version: number;
@@ -57,6 +59,8 @@ export class Layers<V> {
   #pendingBytes = 0;
   #clearing: Clearing | undefined;
   #flight: Flight<V> | undefined;
+  /** By key. */
+  #proposals = new Map<string, Proposal<V>>();
   /** Undoes the transaction under way, last first. */
   #undo: (() => void)[] | undefined;
 
@@ -77,7 +81,7 @@ export class Layers<V> {
 
   /** How many mutations are not settled, those of the batch under way among them. */
   get unsavedCount(): number {
-    return this.pendingCount + (this.#flight?.mutations.length ?? 0);
+    return this.pendingCount + this.#proposals.size + (this.#flight?.mutations.length ?? 0);
   }
 
   get unsavedBytes(): number {
@@ -90,6 +94,7 @@ export class Layers<V> {
     for (const clearing of [this.#flight?.cleared, this.#clearing]) for (const key of clearing?.keys() ?? []) keys.add(key);
     for (const overlay of this.#flight?.overlays ?? []) keys.add(overlay.key);
     for (const overlay of this.#pending) keys.add(overlay.key);
+    for (const proposals of [this.#flight?.proposals, this.#proposals]) for (const key of proposals?.keys() ?? []) keys.add(key);
     return [...keys];
   }
 
@@ -218,16 +223,46 @@ export class Layers<V> {
     this.commit(savepoint);
   }
 
+  /** Hands to storage, with the next batch, what it is to decide; one a key at a time. */
+  propose(proposal: Proposal<V>): void {
+    this.revision++;
+    this.#proposals.set(proposal.key, proposal);
+  }
+
+  /** Takes back what was not sent yet. */
+  withdrawProposals(): readonly Proposal<V>[] {
+    const proposals = [...this.#proposals.values()];
+    this.#proposals.clear();
+    return proposals;
+  }
+
+  /** What was sent, and is not decided. */
+  get sentProposals(): readonly Proposal<V>[] {
+    return [...(this.#flight?.proposals.values() ?? [])];
+  }
+
+  /** Whether anything is to be sent. */
+  get hasPending(): boolean {
+    return this.pendingCount > 0 || this.#proposals.size > 0;
+  }
+
   /** All that is pending, as one batch; `undefined` if nothing is. One flight at a time: `settle` the one before first. */
   takeFlight(): Flight<V> | undefined {
-    if (this.pendingCount === 0) return undefined;
+    const proposals = this.#admitProposals();
+    if (this.pendingCount === 0 && proposals.size === 0) return undefined;
     const mutations: Mutation[] = [];
     if (this.#clearing !== undefined) mutations.push({ type: 'clear', ...numberOf(this.#clearing.group) });
     for (const overlay of this.#pending) {
       overlay.flying = true;
       mutations.push(mutationOf(overlay));
     }
-    this.#flight = { seq: this.seq, revision: this.revision, mutations, overlays: this.#pending, cleared: this.#clearing, bytes: this.#pendingBytes };
+    let bytes = this.#pendingBytes;
+    for (const proposal of proposals.values()) {
+      const { key, json, expect, expiresAt } = proposal;
+      mutations.push(expiresAt === undefined ? { type: 'set', key, json, expect } : { type: 'set', key, json, expect, expiresAt });
+      bytes += sizeOf(proposal);
+    }
+    this.#flight = { seq: this.seq, revision: this.revision, mutations, overlays: this.#pending, cleared: this.#clearing, proposals, bytes };
     this.#pending = [];
     this.#pendingBytes = 0;
     this.#clearing = undefined;
@@ -239,7 +274,7 @@ export class Layers<V> {
    * `flight.mutations`.
    */
   settle(flight: Flight<V>, version: number, leftOut: ReadonlySet<number>): Settled<V> {
-    const settled: Settled<V> = { differences: [], unexpired: [], version, removed: [], isCleared: flight.cleared !== undefined && !leftOut.has(0) };
+    const settled: Settled<V> = { differences: [], accepted: [], unexpired: [], version, removed: [], isCleared: flight.cleared !== undefined && !leftOut.has(0) };
     const first = flight.cleared === undefined ? 0 : 1;
     for (const [index, overlay] of flight.overlays.entries()) {
       if (leftOut.has(index + first)) this.#uncover(overlay, settled);
@@ -249,6 +284,8 @@ export class Layers<V> {
       }
     }
     this.#flight = undefined;
+    let place = first + flight.overlays.length;
+    for (const proposal of flight.proposals.values()) if (!leftOut.has(place++)) this.#accept(proposal, version, settled.accepted);
     return settled;
   }
 
@@ -344,6 +381,7 @@ export class Layers<V> {
   /** Whether a write of `key` is under way. */
   isFlying(key: string): boolean {
     if (this.#flight === undefined) return false;
+    if (this.#flight.proposals.has(key)) return true;
     const overlay = this.#overlayOf(key);
     return this.#flight.cleared !== undefined || (overlay !== undefined && lowest(overlay).flying);
   }
@@ -480,6 +518,34 @@ export class Layers<V> {
       entry.overlay = undefined;
       if (type !== 'touch') entry.version = version;
     } else if (this.#hidden.get(key) === overlay) this.#hidden.delete(key);
+  }
+
+  /** Those whose key was not written here meanwhile: what they were decided on would not be what they come after. */
+  #admitProposals(): ReadonlyMap<string, Proposal<V>> {
+    const proposals = this.#proposals;
+    this.#proposals = new Map();
+    for (const [key, { resolve }] of proposals) {
+      if (this.#overlayOf(key) === undefined && this.#clearing === undefined) continue;
+      proposals.delete(key);
+      resolve('superseded');
+    }
+    return proposals;
+  }
+
+  /** What storage accepted is base now. */
+  #accept({ key, value, expiresAt, ownTtl }: Proposal<V>, version: number, accepted: Difference<V>[]): void {
+    const overlay = this.#overlayOf(key);
+    if (overlay !== undefined) {
+      lowest(overlay).base = stored(value, version, expiresAt); // written here since it was sent
+      return;
+    }
+    if (this.#clearing !== undefined) return;
+    this.quarantined.delete(key);
+    const entry = this.view.get(key);
+    const before = entry !== undefined && this.isVisible(entry) ? entry.value : undefined;
+    const shown = entry === undefined ? this.load(key, stored(value, version, expiresAt)) : this.#renew(key, entry, value, version, undefined, expiresAt ?? Infinity);
+    if (isMortal(shown)) this.lifetimes.giveOwnTtl(shown, ownTtl);
+    accepted.push({ key, before, after: value });
   }
 
   /** An overlay that was left out goes, and its base shows again. */

@@ -98,6 +98,21 @@ export interface Clearing {
   keys: () => Iterable<string>;
 }
 
+/** A write that storage decides: it is applied only when it is accepted. */
+export interface Proposal<V> {
+  readonly key: string;
+  readonly value: V;
+  readonly json: string;
+  readonly expiresAt: number | undefined;
+  /** How long it lives where its time can begin anew, if that is not the store's. */
+  readonly ownTtl: number | undefined;
+  /** The version that the key must have in storage; 0: it must be absent. */
+  readonly expect: number;
+  /** `superseded`: the key was written in this process before it was sent. */
+  readonly resolve: (outcome: 'accepted' | 'conflict' | 'superseded') => void;
+  readonly reject: (error: Error) => void;
+}
+
 /** What one batch was made of, until it is settled. */
 export interface Flight<V> {
   /** The store's `seq` when the batch was closed: the batch is the store as it was then. */
@@ -108,6 +123,8 @@ export interface Flight<V> {
   /** As long as `mutations`, but for a `clear`, which stands first and has none. */
   readonly overlays: readonly Overlay<V>[];
   readonly cleared: Clearing | undefined;
+  /** By key; their mutations come last. */
+  readonly proposals: ReadonlyMap<string, Proposal<V>>;
   readonly bytes: number;
 }
 

@@ -2,10 +2,10 @@ import { audit, catchError, defer, firstValueFrom, from, map, merge, of, race, S
 
 import { unlessAborted } from './aborted.ts';
 import type { Failure, Save, Status } from './change.ts';
-import { ProviderError, SaveError, StoreClosedError, type PersistifyError } from './errors.ts';
+import { DiscardedError, ProviderError, SaveError, StoreClosedError, type PersistifyError } from './errors.ts';
 import type { Layers, Settled } from './layers.ts';
-import type { Batch, BatchResult } from './mutation.ts';
-import type { Clearing, Flight, Overlay } from './overlay.ts';
+import type { Batch, BatchResult, LeftOut } from './mutation.ts';
+import type { Clearing, Flight, Overlay, Proposal } from './overlay.ts';
 import { checkResult, isRetryable, providerFailure } from './provider-failure.ts';
 import type { ProviderSession } from './providers/provider.ts';
 import type { Settings } from './settings.ts';
@@ -44,7 +44,7 @@ export class Saver<V> {
   readonly errors$: Observable<Failure>;
   readonly status$: Observable<Status>;
   readonly #config: SaverConfig<V>;
-  readonly #mutations = new Subject<Overlay<V> | Clearing>();
+  readonly #mutations = new Subject<Overlay<V> | Clearing | Proposal<V>>();
   readonly #flush = new Subject<undefined>();
   readonly #between = new Subject<BetweenBatches>();
   readonly #saves = new Subject<Save>();
@@ -80,7 +80,7 @@ export class Saver<V> {
   }
 
   get status(): Status {
-    const state = this.#phase !== 'none' ? this.#phase : this.#config.layers.pendingCount > 0 ? 'pending' : 'idle';
+    const state = this.#phase !== 'none' ? this.#phase : this.#config.layers.hasPending ? 'pending' : 'idle';
     const pending = this.#config.layers.unsavedCount;
     const fullness = this.#config.fullness();
     const { state: stateBefore, pending: pendingBefore, fullness: fullnessBefore, lastSavedAt } = this.#status;
@@ -110,6 +110,20 @@ export class Saver<V> {
     await waiting;
   }
 
+  /**
+   * Hands to storage what it is to decide. Resolves to how it did.
+   * @throws SaveError: `unknown` or `refused` as for what is waited for; `discarded`, and never sent, if an earlier batch failed.
+   */
+  propose(proposal: Omit<Proposal<V>, 'resolve' | 'reject'>): Promise<'accepted' | 'conflict' | 'superseded'> {
+    return new Promise((resolve, reject) => {
+      const proposed = { ...proposal, resolve, reject };
+      this.#config.layers.propose(proposed);
+      this.#mutations.next(proposed);
+      this.#demand();
+      if (this.#statusNews.observed) this.#statusNews.next(undefined);
+    });
+  }
+
   /** Resolves when something more was saved, or failed. */
   async progress(signal: AbortSignal | undefined): Promise<void> {
     const made = firstValueFrom(merge(this.#saves, this.#statusNow), { defaultValue: undefined });
@@ -133,13 +147,14 @@ export class Saver<V> {
     } finally {
       this.#holds--;
       this.#announced = this.#config.layers.pendingCount;
-      if (this.#config.layers.pendingCount > 0) this.#demand();
+      if (this.#config.layers.hasPending) this.#demand();
       this.#tellStatus();
     }
   }
 
   /** What was pending up to `revision` was dropped. */
   discarded(revision: number, keys: readonly string[]): void {
+    if (revision > 0) for (const { key, reject } of this.#config.layers.withdrawProposals()) reject(new DiscardedError('Not saved: reload discarded it.', [key]));
     this.#waiters.discard(revision, keys);
   }
 
@@ -177,7 +192,9 @@ export class Saver<V> {
     this.#pipeline.unsubscribe();
     if (this.#config.layers.unsavedCount === 0) return undefined;
     const error = this.#unsavedError(failure);
-    this.#waiters.fail(failure, error.keys, () => error.outcome === 'unknown' ? 'unknown' : 'pending');
+    const outcome = error.outcome === 'unknown' ? 'unknown' : 'pending';
+    this.#waiters.fail(failure, error.keys, () => outcome);
+    this.#failProposals(failure, outcome);
     return error;
   }
 
@@ -260,12 +277,14 @@ export class Saver<V> {
     this.#tellStatus();
     if (willRetry) return;
     const outcome = mayBeStored(failure) ? 'unknown' : 'pending';
+    this.#failProposals(failure, outcome);
     this.#waiters.fail(failure, this.#config.layers.unsavedKeys(), (revision) => (revision <= flight.revision ? outcome : 'pending'));
   }
 
   #tellSave({ batch: { batch, flight }, result, attempts, durationMs }: Extract<WriteEvent<Shipment<V>, BatchResult>, { type: 'saved' }>): void {
     const { layers, settings, onSettled, onClearRefused } = this.#config;
     const leftOut = new Map(result.leftOut.map((mutation) => [mutation.index, mutation.message]));
+    const conflicts = new Set(result.leftOut.flatMap(({ index, reason }) => (reason === 'conflict' ? [index] : [])));
     const refused = new Map<string, string>();
     const saved: string[] = [];
     let bytes = flight.bytes;
@@ -274,7 +293,8 @@ export class Saver<V> {
       const reason = leftOut.get(index);
       if (reason === undefined) saved.push(mutation.key);
       else {
-        if (mutation.type !== 'expire') refused.set(mutation.key, reason); // that one was prolonged, which is no failure
+        // That another process was first is no failure.
+        if (!conflicts.has(index)) refused.set(mutation.key, reason);
         bytes -= mutation.key.length + (mutation.type === 'set' ? mutation.json.length : 0);
       }
     }
@@ -291,7 +311,28 @@ export class Saver<V> {
     onSettled(settled);
     if (refusedClear !== undefined) onClearRefused();
     this.#tellStatus();
-    this.#waiters.settle(flight.revision, refused, refusedClear);
+    this.#tellProposals(flight, batch.mutations.length - flight.proposals.size, result.leftOut);
+    // What was taken back since counts too, and no batch will ever hold it.
+    this.#waiters.settle(layers.hasPending ? flight.revision : layers.revision, refused, refusedClear);
+  }
+
+  /** Those that are not decided are not waited for any longer; those that were not sent never will be. */
+  #failProposals(cause: unknown, outcome: 'pending' | 'unknown'): void {
+    const { layers } = this.#config;
+    const why = cause instanceof Error ? cause.message : String(cause);
+    for (const { key, reject } of layers.sentProposals) reject(new SaveError(`Not decided: ${why} It was sent, and will be settled by the next attempt.`, { outcome, keys: [key], cause }));
+    for (const { key, reject } of layers.withdrawProposals()) reject(new SaveError(`Not saved: ${why} Nothing was changed.`, { outcome: 'discarded', keys: [key], cause }));
+  }
+
+  /** Tells those who proposed what became of it. */
+  #tellProposals({ proposals }: Flight<V>, firstPlace: number, leftOut: readonly LeftOut[]): void {
+    const left = new Map(leftOut.map((mutation) => [mutation.index, mutation]));
+    let place = firstPlace;
+    for (const { key, resolve, reject } of proposals.values()) {
+      const mutation = left.get(place++);
+      if (mutation?.reason === 'refused') reject(new SaveError(`Storage refused the value of ${JSON.stringify(key)}: ${mutation.message}`, { outcome: 'refused', keys: [key] }));
+      else resolve(mutation === undefined ? 'accepted' : 'conflict');
+    }
   }
 
   #tellRefusal(refused: ReadonlyMap<string, string>, refusedClear: string | undefined, attempts: number): void {

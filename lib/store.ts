@@ -44,6 +44,7 @@ export type Synchronous<R> = R extends PromiseLike<unknown> ? never : R;
  * A change has two moments. It is *applied* when the call returns: every reader in this process sees it. It is *saved*
  * when the provider has made it durable. A plain write throws for bad input, never for storage; its `AndSave` twin
  * applies the same and resolves once it is saved, and rejects with a `SaveError` if the attempts to save were spent.
+ * `addAndSave` and `updateAndSave` are decided by storage, and applied when it accepts them.
  * Every write throws `StoreClosedError` after `close`, `InvalidKeyError`, `InvalidValueError` and `ValidationError` for what
  * cannot be stored, and then nothing is changed. Values are to be treated as immutable: the store keeps the object that
  * it is given, and a change in place is neither seen nor saved.
@@ -83,6 +84,7 @@ export interface Store<T, In = T> extends AsyncDisposable, Iterable<EntryOf<T>> 
    * @throws CorruptDataError if the key is quarantined.
    */
   add<K extends KeyOf<T>>(key: K, value: InputOf<In, K>, options?: SetOptions): boolean;
+  /** The same, decided by storage: it is applied when that accepts it, after what is pending of the key. */
   addAndSave<K extends KeyOf<T>>(key: K, value: InputOf<In, K>, options?: SetOptions & WaitOptions): Promise<boolean>;
   /** Returns whether the key was there. */
   delete(key: KeyOf<T>): boolean;
@@ -95,6 +97,10 @@ export interface Store<T, In = T> extends AsyncDisposable, Iterable<EntryOf<T>> 
    * @throws CorruptDataError if the key is quarantined.
    */
   update<K extends KeyOf<T>>(key: K, fn: (value: T[K] | undefined) => InputOf<In, K> | undefined): T[K] | undefined;
+  /**
+   * The same, decided by storage: it is applied when that accepts it, after what is pending of the key. If another process
+   * has written the key since, `fn` runs again, on what is there then.
+   */
   updateAndSave<K extends KeyOf<T>>(key: K, fn: (value: T[K] | undefined) => InputOf<In, K> | undefined, options?: WaitOptions): Promise<T[K] | undefined>;
   /**
    * Runs `fn`, whose writes are told only when it has returned and are saved together or not at all; if it throws, they are

@@ -1,5 +1,8 @@
 import { abortReason } from './aborted.ts';
+import { ConditionalWrites } from './conditional-writes.ts';
 import { SaveError } from './errors.ts';
+import { checkKey } from './key.ts';
+import type { Layers } from './layers.ts';
 import type { Limits } from './limits.ts';
 import { checkTtlMs } from './options.ts';
 import type { Saver } from './saver.ts';
@@ -12,20 +15,28 @@ export interface WaitingWritesConfig {
   readonly limits: Limits;
   readonly saver: Saver<unknown>;
   readonly settings: Settings;
+  readonly layers: Layers<unknown>;
+  /** Makes known what storage has under a key. */
+  readonly look: (key: string) => Promise<void>;
 }
 
-/** The twins of the writes: they wait for room where `withLimits` leaves none, apply the same, and wait until it is saved. */
+/**
+ * The twins of the writes: they wait for room where `withLimits` leaves none, apply the same, and wait until it is saved. Where
+ * it depends on what is there, storage decides first.
+ */
 export class WaitingWrites {
   readonly #writes: Writes;
   readonly #limits: Limits;
   readonly #saver: Saver<unknown>;
   readonly #settings: Settings;
+  readonly #conditional: ConditionalWrites;
 
-  constructor({ writes, limits, saver, settings }: WaitingWritesConfig) {
+  constructor({ writes, limits, saver, settings, layers, look }: WaitingWritesConfig) {
     this.#writes = writes;
     this.#limits = limits;
     this.#saver = saver;
     this.#settings = settings;
+    this.#conditional = new ConditionalWrites({ layers, writes, saver, look, room: (key, json, signal) => this.#roomFor(key, json, signal) });
   }
 
   async set(key: string, value: unknown, { ttlMs, signal }: SetOptions & WaitOptions = {}): Promise<boolean> {
@@ -40,11 +51,9 @@ export class WaitingWrites {
   async add(key: string, value: unknown, { ttlMs, signal }: SetOptions & WaitOptions = {}): Promise<boolean> {
     this.checkMayWait(signal);
     checkTtlMs(ttlMs);
-    const room = this.room(key, signal, value);
-    if (room !== undefined) await room;
-    const isAdded = this.#writes.add(key, value, { atLimit: 'ignore', ttlMs });
-    await this.#saver.saved([key], signal);
-    return isAdded;
+    this.#writes.prepare(key, value);
+    const make = (present: unknown): unknown => (present === undefined ? value : undefined);
+    return (await this.#conditional.write(key, { make, ttlMs, isUpdate: false, signal })).isWritten;
   }
 
   async delete(key: string, { signal }: WaitOptions = {}): Promise<boolean> {
@@ -64,11 +73,8 @@ export class WaitingWrites {
 
   async update(key: string, fn: (value: unknown) => unknown, { signal }: WaitOptions = {}): Promise<unknown> {
     this.checkMayWait(signal);
-    const room = this.room(key, signal);
-    if (room !== undefined) await room;
-    const value = this.#writes.update(key, fn, 'ignore');
-    await this.#saver.saved([key], signal);
-    return value;
+    checkKey(key);
+    return (await this.#conditional.write(key, { make: fn, ttlMs: undefined, isUpdate: true, signal })).value;
   }
 
   async transaction<R>(fn: () => R, { signal }: WaitOptions = {}): Promise<R> {
@@ -104,6 +110,10 @@ export class WaitingWrites {
     if (!this.#limits.areBounded) return undefined;
     const { format } = this.#settings;
     const json = input === undefined ? '' : format.toText(format.validate(key, input));
+    return this.#roomFor(key, json, signal);
+  }
+
+  #roomFor(key: string, json: string, signal: AbortSignal | undefined): Promise<void> | undefined {
     return this.#limits.haveRoom(key, json) ? undefined : this.#untilRoom(key, json, signal);
   }
 

@@ -91,7 +91,7 @@ export class Writes {
   }
 
   add(key: string, value: unknown, config: SetConfig): boolean {
-    this.#checkReadable(key);
+    this.checkReadable(key);
     if (this.#layers.find(key) !== undefined) return false;
     this.set(key, value, config);
     return true;
@@ -99,7 +99,7 @@ export class Writes {
 
   update(key: string, fn: (value: unknown) => unknown, atLimit: AtLimit): unknown {
     this.checkOpen();
-    this.#checkReadable(key);
+    this.checkReadable(key);
     const value = fn(this.#layers.find(key)?.value);
     if (value !== undefined) this.#set(key, value, atLimit, undefined, true);
     return this.#layers.find(key)?.value;
@@ -139,6 +139,16 @@ export class Writes {
       else this.#changed({ type: 'set', key, value, previous, ...this.#stamp('local') });
     }
     this.#announce();
+  }
+
+  /** The value to store, and its text. @throws InvalidKeyError, InvalidValueError, ValidationError */
+  prepare(key: string, input: unknown): { readonly value: unknown; readonly json: string } {
+    checkKey(key);
+    const { format } = this.#config;
+    const value = format.validate(key, input);
+    const json = format.toText(value);
+    this.#checkStorable(key, json);
+    return { value, json };
   }
 
   /** Returns whether there was anything to delete. */
@@ -188,6 +198,14 @@ export class Writes {
       if (entry === undefined) break;
       this.#expire(entry);
     }
+    this.#announce();
+  }
+
+  /** What has ended under `key`, and was not told yet, is. */
+  expireIfEnded(key: string): void {
+    const present = this.#layers.view.get(key);
+    if (present === undefined || !isMortal(present) || this.#layers.isVisible(present)) return;
+    this.#expire(present);
     this.#announce();
   }
 
@@ -278,7 +296,8 @@ export class Writes {
     }
   }
 
-  #checkReadable(key: string): void {
+  /** @throws CorruptDataError if what storage has cannot be read. */
+  checkReadable(key: string): void {
     const bad = this.#layers.quarantined.get(key);
     if (bad === undefined) return;
     throw new CorruptDataError(`What is stored under ${JSON.stringify(key)} cannot be read (${bad.error.message}), so there is nothing to decide on: set or delete it.`, { key, cause: bad.error });

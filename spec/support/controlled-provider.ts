@@ -38,9 +38,10 @@ export function controlledProvider(provider: Provider = memory(), change: Partia
           if (verdict instanceof Error) throw verdict;
           if (verdict instanceof Promise) await verdict;
           const leaveOut = verdict !== undefined && 'leaveOut' in verdict ? verdict.leaveOut : [];
-          const kept = batch.mutations.filter((_, index) => !leaveOut.includes(index));
-          const { version } = await session.write({ ...batch, mutations: kept }, { signal: new AbortController().signal });
-          return { version, leftOut: leaveOut.map((index) => ({ index, reason: 'refused', message: 'the test refuses it' })) };
+          const kept = batch.mutations.map((mutation, index) => ({ mutation, index })).filter(({ index }) => !leaveOut.includes(index));
+          const { version, leftOut } = await session.write({ ...batch, mutations: kept.map(({ mutation }) => mutation) }, { signal: new AbortController().signal });
+          const refused = leaveOut.map((index) => ({ index, reason: 'refused' as const, message: 'the test refuses it' }));
+          return { version, leftOut: [...refused, ...leftOut.map((left) => ({ ...left, index: kept[left.index]?.index ?? -1 }))] };
         },
         async close() {
           controlled.closes++;

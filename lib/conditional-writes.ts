@@ -1,0 +1,85 @@
+import { unlessAborted } from './aborted.ts';
+import type { Layers } from './layers.ts';
+import { isMortal } from './overlay.ts';
+import type { Saver } from './saver.ts';
+import type { Writes } from './writes.ts';
+
+export interface ConditionalWritesConfig {
+  readonly layers: Layers<unknown>;
+  readonly writes: Writes;
+  readonly saver: Saver<unknown>;
+  /** Resolves when `withLimits` leaves room for a write of `key`; `undefined` where it does. */
+  readonly room: (key: string, json: string, signal: AbortSignal | undefined) => Promise<void> | undefined;
+  /** Makes known what storage has under `key`. */
+  readonly look: (key: string) => Promise<void>;
+}
+
+export interface Decision {
+  /** The value to be set, made from the one that is there; `undefined`: none. */
+  readonly make: (value: unknown) => unknown;
+  /** How long it lives, where that is not as long as others do. */
+  readonly ttlMs: number | undefined;
+  /** What is there lives on as it was meant to. */
+  readonly isUpdate: boolean;
+  readonly signal: AbortSignal | undefined;
+}
+
+export interface Outcome {
+  readonly isWritten: boolean;
+  /** What the key then has. */
+  readonly value: unknown;
+}
+
+/**
+ * Writes that storage decides: they are made from what it has, and applied when it accepts them because it still has that;
+ * else they are made anew from what it has then. Those of one key follow each other in this process.
+ */
+export class ConditionalWrites {
+  readonly #config: ConditionalWritesConfig;
+  /** The last one of each key. */
+  readonly #last = new Map<string, Promise<unknown>>();
+
+  constructor(config: ConditionalWritesConfig) {
+    this.#config = config;
+  }
+
+  /** Once it is sent, an aborted signal ends the waiting alone. */
+  write(key: string, decision: Decision): Promise<Outcome> {
+    const before = this.#last.get(key) ?? Promise.resolve();
+    const written = before.then(() => this.#write(key, decision));
+    const last = written.catch(() => undefined).then(() => {
+      if (this.#last.get(key) === last) this.#last.delete(key);
+    });
+    this.#last.set(key, last);
+    return unlessAborted(written, decision.signal);
+  }
+
+  async #write(key: string, { make, ttlMs, isUpdate, signal }: Decision): Promise<Outcome> {
+    const { layers, writes, saver, room, look } = this.#config;
+    for (;;) {
+      signal?.throwIfAborted();
+      writes.checkOpen();
+      writes.checkReadable(key);
+      writes.expireIfEnded(key);
+      if (layers.isUnsaved(key) || layers.isCleared) {
+        await saver.saved([key], signal);
+        continue;
+      }
+      const present = layers.find(key);
+      const input = make(present?.value);
+      if (input === undefined) return { isWritten: false, value: present?.value };
+      const { value, json } = writes.prepare(key, input);
+      const waiting = room(key, json, signal);
+      if (waiting !== undefined) {
+        await waiting;
+        continue;
+      }
+      const { lifetimes } = layers;
+      const ownTtl = isUpdate && present !== undefined && isMortal(present) ? lifetimes.ownTtl(present) : ttlMs;
+      const expiresAt = isUpdate && present !== undefined ? lifetimes.deadlineKept(present) : lifetimes.deadline(ttlMs);
+      const outcome = await saver.propose({ key, value, json, expect: layers.baseVersion(key), expiresAt: expiresAt === Infinity ? undefined : expiresAt, ownTtl });
+      if (outcome === 'accepted') return { isWritten: true, value };
+      if (outcome === 'conflict') await look(key);
+    }
+  }
+}
