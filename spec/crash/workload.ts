@@ -82,6 +82,8 @@ export class Workload {
   readonly #plan: WorkloadPlan;
   readonly #random: Random;
   #writes = 0;
+  /** A write that storage decides is under way. */
+  #deciding: Promise<void> | undefined;
 
   constructor(plan: WorkloadPlan) {
     this.#plan = plan;
@@ -105,6 +107,7 @@ export class Workload {
   }
 
   async #act(store: Store<Survivor>, witness: Witness): Promise<void> {
+    while (this.#deciding !== undefined) await this.#deciding;
     const random = this.#random;
     const key = this.#key();
     switch (random.weighted(actions)) {
@@ -153,21 +156,23 @@ export class Workload {
       case 'setAndSaveAtOnce':
         await this.#setAndSaveAtOnce(store, witness);
         return;
-      case 'addAndSave': {
-        if (store.has(key)) return;
-        const step = this.#newSet(key);
-        const seq = witness.change([step]);
-        await store.addAndSave(key, stampedValue(step.stamp));
-        witness.acknowledged(seq);
+      case 'addAndSave':
+        await this.#alone(store, async () => {
+          if (store.has(key)) return;
+          const step = this.#newSet(key);
+          const seq = witness.change([step]);
+          await store.addAndSave(key, stampedValue(step.stamp));
+          witness.acknowledged(seq);
+        });
         return;
-      }
-      case 'updateAndSave': {
-        const step = this.#newSet(key);
-        const seq = witness.change([step]);
-        await store.updateAndSave(key, () => stampedValue(step.stamp));
-        witness.acknowledged(seq);
+      case 'updateAndSave':
+        await this.#alone(store, async () => {
+          const step = this.#newSet(key);
+          const seq = witness.change([step]);
+          await store.updateAndSave(key, () => stampedValue(step.stamp));
+          witness.acknowledged(seq);
+        });
         return;
-      }
       case 'deleteAndSave': {
         if (!store.has(key)) return;
         const seq = witness.change([{ type: 'delete', key }]);
@@ -202,6 +207,17 @@ export class Workload {
         await delay(random.whole(1, 4));
         return;
     }
+  }
+
+  /**
+   * What storage decides is applied when it has, so that its place among what others do meanwhile is not known before: the
+   * others wait. Nothing is unsaved when it begins.
+   */
+  async #alone(store: Store<Survivor>, write: () => Promise<void>): Promise<void> {
+    while (this.#deciding !== undefined) await this.#deciding;
+    const deciding = store.flush().then(write);
+    this.#deciding = deciding.finally(() => (this.#deciding = undefined));
+    await this.#deciding;
   }
 
   /** Waiting writes of one turn share a commit. */
