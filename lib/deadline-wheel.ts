@@ -4,8 +4,10 @@ import { deadlineOf, type Ending } from './deadline.ts';
 const EPOCH_MS = 1_024;
 /** Buckets of one level that make a bucket of the next. */
 const FAN_OUT = 64;
-/** Fewer stale listings are not worth a clean-up. */
-const FEW = 1_000;
+/** Fewer stale listings are not worth a clean-up; each holds what was listed. */
+const FEW = 100;
+/** By fewer epochs may the clock be set back without everything being put in its place anew. */
+const NEAR = 64;
 
 type Bucket<E> = E[];
 
@@ -40,9 +42,15 @@ export class DeadlineWheel<E extends Ending> {
   #endedCount = 0;
   #listed = 0;
   #stale = 0;
+  #shifts = 0;
   #now = -Infinity;
   /** What ends in an epoch up to this one is in `#soon`. */
   #horizon = -Infinity;
+
+  /** Grows whenever something may have left the place where it is listed. */
+  get shifts(): number {
+    return this.#shifts;
+  }
 
   get isEmpty(): boolean {
     return this.#listed === 0 && this.#endedCount === 0;
@@ -64,14 +72,18 @@ export class DeadlineWheel<E extends Ending> {
     if (this.#stale > FEW && this.#stale * 2 > this.#listed) this.#dropStale();
   }
 
-  /** One that has left is back, with what it had. */
-  revive(entry: E, expiresAt: number, now: number): void {
-    if (entry.expiresAt < 0) this.#endedCount--;
+  /** One that has left, or was moved, is as it was when `shifts` was asked for. */
+  revive(entry: E, expiresAt: number, now: number, shifts: number): void {
+    const before = entry.expiresAt;
+    if (before < 0) this.#endedCount--;
     entry.expiresAt = expiresAt;
     if (expiresAt < 0) {
       this.#endedCount++;
       this.#ended.push(entry);
-    } else this.list(entry, now);
+    } else if (shifts !== this.#shifts) {
+      if (before > 0) this.#stale++; // the listing that it has may be too late
+      this.list(entry, now);
+    } else if (Number.isNaN(before)) this.#stale--;
   }
 
   /** How many have ended by `now` and have not left. */
@@ -102,7 +114,8 @@ export class DeadlineWheel<E extends Ending> {
   }
 
   /** When there will be something to do; in the past if there is now, `undefined` if never. */
-  nextAt(): number | undefined {
+  nextAt(now: number): number | undefined {
+    this.#advance(Math.floor(now));
     if (this.nextEnded() !== undefined || this.#passed.length > 0 || this.#ahead.length > 0) return this.#now;
     let next = Infinity;
     for (const ms of this.#soon.keys()) next = Math.min(next, ms);
@@ -119,9 +132,10 @@ export class DeadlineWheel<E extends Ending> {
   }
 
   #advance(now: number): void {
-    if (this.#now === -Infinity || now < this.#now) this.#startAnew(now);
+    if (this.#now === -Infinity) this.#start(now);
+    if (now < this.#now && this.#horizon - Math.floor(now / EPOCH_MS) > NEAR) this.#startAnew(now);
     if (now - this.#now <= this.#soon.size) for (let ms = this.#now + 1; ms <= now; ms++) this.#pass(ms);
-    else for (const ms of this.#soon.keys()) if (ms <= now) this.#pass(ms);
+    else for (const ms of [...this.#soon.keys()].filter((each) => each <= now).sort((left, right) => left - right)) this.#pass(ms);
     this.#now = now;
     const horizon = Math.floor(now / EPOCH_MS) + 1;
     if (horizon > this.#horizon) this.#widen(horizon);
@@ -150,13 +164,14 @@ export class DeadlineWheel<E extends Ending> {
     }
   }
 
-  /** The clock was set back: nothing is where it should be. */
+  /** The clock was set back by much: nothing is where it should be, though it all is still to come. */
   #startAnew(now: number): void {
-    const buckets = [...this.#soon.values(), ...this.#later.flatMap((level) => [...level.values()])];
-    this.#passed.push(...this.#ahead, ...buckets.map((bucket) => ({ startMs: now, bucket, next: 0 })));
+    for (const [ms, bucket] of this.#soon) this.#ahead.push({ startMs: ms, bucket, next: 0 });
+    for (const [level, buckets] of this.#later.entries()) {
+      for (const [number, bucket] of buckets) this.#ahead.push({ startMs: number * FAN_OUT ** level * EPOCH_MS, bucket, next: 0 });
+    }
     this.#soon.clear();
     this.#later.length = 0;
-    this.#ahead = [];
     this.#start(now);
   }
 
@@ -189,18 +204,20 @@ export class DeadlineWheel<E extends Ending> {
 
   /** Puts at most `limit` entries of what may end by `until` where they belong by now. Returns what is left to do. */
   #lookThrough(tasks: Task<E>[], limit: number, until: number): Task<E>[] {
+    if (tasks.length === 0) return tasks;
     let left = limit;
     for (const task of tasks) {
       if (left === 0) break;
       if (task.startMs <= until) left -= this.#putRight(task, left);
     }
-    return left === limit ? tasks : tasks.filter(({ bucket, next }) => next < bucket.length);
+    return tasks.filter(({ bucket, next }) => next < bucket.length);
   }
 
   /** Returns how many it looked at. */
   #putRight(task: Task<E>, limit: number): number {
     const { bucket, next } = task;
     const end = Math.min(bucket.length, next + limit);
+    this.#shifts++;
     for (let index = next; index < end; index++) {
       const entry = bucket[index];
       if (entry === undefined) break;
@@ -213,24 +230,32 @@ export class DeadlineWheel<E extends Ending> {
 
   #end(entry: E): void {
     this.#listed--;
-    if (Number.isNaN(entry.expiresAt)) this.#stale--;
-    if (!(entry.expiresAt > 0)) return; // it has left, or was counted under another listing
+    if (!(entry.expiresAt > 0)) {
+      this.#stale = Math.max(0, this.#stale - 1); // it has left, or was counted under another listing
+      return;
+    }
     entry.expiresAt = -entry.expiresAt;
     this.#endedCount++;
     this.#ended.push(entry);
   }
 
   #dropStale(): void {
+    this.#shifts++;
     this.#listed = 0;
     this.#stale = 0;
     for (const task of [...this.#passed, ...this.#ahead]) {
       this.#keepLive(task.bucket, task.next);
       task.next = 0;
     }
-    for (const bucket of [this.#soon, ...this.#later].flatMap((buckets) => [...buckets.values()])) this.#keepLive(bucket, 0);
+    this.#passed = this.#passed.filter(({ bucket }) => bucket.length > 0);
+    this.#ahead = this.#ahead.filter(({ bucket }) => bucket.length > 0);
+    for (const buckets of [this.#soon, ...this.#later]) {
+      for (const [number, bucket] of buckets) if (this.#keepLive(bucket, 0) === 0) buckets.delete(number);
+    }
   }
 
-  #keepLive(bucket: Bucket<E>, from: number): void {
+  /** Returns how many are kept. */
+  #keepLive(bucket: Bucket<E>, from: number): number {
     let kept = 0;
     for (let index = from; index < bucket.length; index++) {
       const entry = bucket[index];
@@ -238,6 +263,7 @@ export class DeadlineWheel<E extends Ending> {
     }
     bucket.length = kept;
     this.#listed += kept;
+    return kept;
   }
 }
 

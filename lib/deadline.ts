@@ -7,7 +7,7 @@ export interface Ending {
   expiresAt: number;
 }
 
-/** Less than a clock tells apart, and more than a deadline before the year 2109 rounds away. */
+/** Less than a clock tells apart, and more than a deadline before the year 2248 rounds away. */
 const SLID = 2 ** -10;
 /** The last millisecond of a `Date`. */
 const LATEST = 8.64e15;
@@ -27,7 +27,7 @@ export function isSlid({ expiresAt }: Ending): boolean {
   return expiresAt !== Math.ceil(expiresAt);
 }
 
-/** `deadline`, as one that storage does not know yet. */
+/** `deadline`, as one that storage does not know yet; the same number where that is too far to be told apart. */
 export function slidTo(deadline: number): number {
   return deadline - SLID;
 }

@@ -121,7 +121,6 @@ export class Dictionary {
       settings,
       between: (step) => this.#saver.betweenBatches(step),
       tell: (differences) => this.writes.tellDifferences(differences, 'remote'),
-      readAnew: () => this.resync('remote'),
       onPending: () => this.#saver.announce(),
     });
     this.changes$ = this.teller.changes$;

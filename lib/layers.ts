@@ -61,6 +61,8 @@ export class Layers<V> {
   #flight: Flight<V> | undefined;
   /** By key. */
   #proposals = new Map<string, Proposal<V>>();
+  /** What has ended and was told to, though storage would not end it yet. */
+  readonly #unexpired = new Map<string, StoredValue<V>>();
   /** Undoes the transaction under way, last first. */
   #undo: (() => void)[] | undefined;
 
@@ -160,12 +162,24 @@ export class Layers<V> {
     this.#remove(key, entry, { type, json: undefined, value: undefined, group: undefined, expiresAt: undefined });
   }
 
+  /** Begins the time of `entry` anew. Returns whether storage is to be told by that. */
+  slide(entry: Mortal<V>): boolean {
+    const { expiresAt } = entry;
+    const restore = this.#undo === undefined ? undefined : this.lifetimes.restorer(entry);
+    const isToBeTold = this.lifetimes.slide(entry) !== undefined;
+    if (restore !== undefined && entry.expiresAt !== expiresAt) this.#undo?.push(restore);
+    if (isToBeTold) this.touch(entry);
+    return isToBeTold;
+  }
+
   /** Has storage told of the deadline of `entry`, which has moved. */
   touch(entry: Mortal<V>): void {
     const { key, value, overlay } = entry;
     const expiresAt = deadlineOf(entry);
     this.lifetimes.told(entry);
     if (overlay !== undefined && !overlay.flying) {
+      const before = overlay.expiresAt;
+      this.#undo?.push(() => void (overlay.expiresAt = before));
       overlay.expiresAt = expiresAt;
       return;
     }
@@ -300,9 +314,9 @@ export class Layers<V> {
     const differences: Difference<V>[] = [];
     for (const [key, overlay] of this.#overlays()) lowest(overlay).base = isHidden ? undefined : (entries.get(key) ?? asBase(quarantined.get(key)));
     for (const [key, entry] of this.view) {
-      if (hides(entry.overlay) || (!isHidden && entries.has(key))) continue;
+      if (hides(entry.overlay) || (!isHidden && entries.has(key)) || !this.isVisible(entry)) continue; // what has ended is told to
       this.#forget(key, entry);
-      if (this.isVisible(entry)) differences.push({ key, before: entry.value, after: undefined });
+      differences.push({ key, before: entry.value, after: undefined });
     }
     this.quarantined = new Map();
     const flying = this.#flight?.overlays ?? [];
@@ -322,9 +336,9 @@ export class Layers<V> {
       const loaded = entries.get(key);
       const entry = this.view.get(key);
       if (loaded !== undefined) this.rebaseEntry(key, loaded, textOf, differences);
-      else if (entry !== undefined && !hides(entry.overlay)) {
+      else if (entry !== undefined && !hides(entry.overlay) && this.isVisible(entry)) {
         this.#forget(key, entry);
-        if (this.isVisible(entry)) differences.push({ key, before: entry.value, after: undefined });
+        differences.push({ key, before: entry.value, after: undefined });
       }
     }
     return differences;
@@ -340,16 +354,17 @@ export class Layers<V> {
       return;
     }
     if (hides(entry.overlay)) return;
-    const wasVisible = this.isVisible(entry);
     const isSame = textOf(entry.value) === loaded.json;
     const before = entry.value;
     const { version, expiresAt = Infinity } = loaded;
     // What was prolonged in memory and not in storage yet is not cut short, where it is the same entry still.
     const deadline = isMortal(entry) && entry.version === version ? Math.max(deadlineOf(entry), inRange(expiresAt)) : inRange(expiresAt);
     const isPut = isMortal(entry) && deadlineOf(entry) === deadline;
-    if (isPut || (!isMortal(entry) && expiresAt === Infinity)) Object.assign(entry, { value: isSame ? before : loaded.value, version });
-    else this.#renew(key, entry, isSame ? before : loaded.value, version, entry.overlay, expiresAt === Infinity ? Infinity : deadline);
-    if (!isSame && wasVisible) differences.push({ key, before, after: loaded.value });
+    const value = isSame ? before : loaded.value;
+    const isInPlace = isPut || (!isMortal(entry) && expiresAt === Infinity);
+    const shown = isInPlace ? Object.assign(entry, { value, version }) : this.#renew(key, entry, value, version, entry.overlay, expiresAt === Infinity ? Infinity : deadline);
+    // What was there may have ended; that was not told yet, and is not, where there is something again.
+    if (!isSame && this.isVisible(shown)) differences.push({ key, before, after: value });
   }
 
   /** What storage is found to hold under one key, be it nothing; none of it is on its way there. */
@@ -363,9 +378,11 @@ export class Layers<V> {
     if (loaded !== undefined) this.rebaseEntry(key, loaded, textOf, differences);
     else if (!hides(overlay)) {
       const entry = this.view.get(key);
-      if (entry !== undefined) this.#forget(key, entry);
+      if (entry !== undefined && !this.isVisible(entry)) return; // what has ended is told to
       if (bad !== undefined) this.quarantined.set(key, bad);
-      if (entry !== undefined && this.isVisible(entry)) differences.push({ key, before: entry.value, after: undefined });
+      if (entry === undefined) return;
+      this.#forget(key, entry);
+      differences.push({ key, before: entry.value, after: undefined });
     }
   }
 
@@ -401,8 +418,14 @@ export class Layers<V> {
 
   /** Asks storage again to end what it would not. */
   expireAgain(key: string, base: StoredValue<V>): void {
+    this.#unexpired.delete(key);
     if (this.view.has(key) || this.#overlayOf(key) !== undefined || this.quarantined.has(key)) return;
     this.#hidden.set(key, this.#layOver(key, undefined, base, { type: 'expire', json: undefined, value: undefined, group: undefined, expiresAt: undefined }));
+  }
+
+  /** Storage has no more what it would not end. */
+  isEndedAtLast(key: string): void {
+    this.#unexpired.delete(key);
   }
 
   /** Memory alone lets go of an entry that storage has as it is. */
@@ -412,10 +435,12 @@ export class Layers<V> {
   }
 
   /** Whether what storage has under a key that reads do not see is to be seen: not if this process has removed it. */
-  #isStillThere(key: string, { expiresAt }: LoadedEntry<V>): boolean {
+  #isStillThere(key: string, { version, expiresAt }: LoadedEntry<V>): boolean {
     const overlay = this.#hidden.get(key);
-    if (overlay === undefined) return true;
     const isProlonged = expiresAt === undefined || expiresAt > this.lifetimes.now();
+    if (overlay === undefined && !isProlonged && this.#unexpired.get(key)?.version === version) return false;
+    this.#unexpired.delete(key);
+    if (overlay === undefined) return true;
     if (overlay.type !== 'expire' || overlay.flying || overlay.under !== undefined || !isProlonged) return false;
     this.#hidden.delete(key);
     this.#dropPending(overlay);
@@ -430,7 +455,9 @@ export class Layers<V> {
       if (overlay.revision > revision) continue;
       this.#hidden.delete(overlay.key);
       const entry = this.view.get(overlay.key);
-      if (entry !== undefined) entry.overlay = undefined;
+      if (entry === undefined) continue;
+      entry.overlay = undefined;
+      if (overlay.type === 'set') entry.version = 0; // value and deadline are not what storage has
     }
     this.#pending = kept;
     this.#pendingBytes = kept.reduce((sum, overlay) => sum + sizeOf(overlay), 0);
@@ -551,12 +578,16 @@ export class Layers<V> {
   /** An overlay that was left out goes, and its base shows again. */
   #uncover(overlay: Overlay<V>, { differences, unexpired }: Settled<V>): void {
     const { key, over, base, type } = overlay;
+    const entry = this.view.get(key);
     if (over !== undefined) {
       over.under = undefined;
       over.base = base;
-      return;
+      const isOfNoUse = type === 'set' && (over.type === 'touch' || (over.type === 'expire' && this.#endedBase(base) === undefined));
+      if (!isOfNoUse) return;
+      this.#dropPending(over);
+      if (entry === undefined) this.#hidden.set(key, overlay);
+      else entry.overlay = overlay;
     }
-    const entry = this.view.get(key);
     if (entry?.overlay !== overlay && this.#hidden.get(key) !== overlay) return;
     this.#hidden.delete(key);
     if (type === 'touch') {
@@ -564,20 +595,38 @@ export class Layers<V> {
       return;
     }
     if (type === 'expire') {
-      if (base !== undefined && 'value' in base) unexpired.push({ key, base });
+      if (base !== undefined && 'value' in base) this.#leaveUnexpired(key, base, unexpired);
       return;
     }
     const before = entry?.value;
+    const ended = this.#endedBase(base);
+    if (ended !== undefined) {
+      // It ended while it was hidden: nobody has to hear of it again.
+      this.#leaveUnexpired(key, ended, unexpired);
+      if (entry === undefined) return;
+      this.#forget(key, entry);
+      differences.push({ key, before, after: undefined });
+      return;
+    }
     if (base !== undefined && 'value' in base) {
       const shown = entry === undefined ? this.load(key, base) : this.#renew(key, entry, base.value, base.version, undefined, base.expiresAt ?? Infinity);
-      const after = this.isVisible(shown) ? base.value : undefined;
-      if (!Object.is(before, after)) differences.push({ key, before, after });
+      if (!Object.is(before, shown.value)) differences.push({ key, before, after: shown.value });
       return;
     }
     if (base !== undefined) this.quarantined.set(key, base.quarantined);
     if (entry === undefined) return;
     this.#forget(key, entry);
     differences.push({ key, before, after: undefined });
+  }
+
+  /** `base`, if it is a value that has ended. */
+  #endedBase(base: Base<V>): StoredValue<V> | undefined {
+    return base !== undefined && 'value' in base && hasEnded(base, this.lifetimes.now()) ? base : undefined;
+  }
+
+  #leaveUnexpired(key: string, base: StoredValue<V>, unexpired: Settled<V>['unexpired']): void {
+    this.#unexpired.set(key, base);
+    unexpired.push({ key, base });
   }
 
   #forget(key: string, entry: Entry<V>): void {
@@ -612,7 +661,7 @@ export class Layers<V> {
   #undoEntry(key: string, entry: Entry<V>, undo: (() => void)[]): void {
     const { value, version, overlay } = entry;
     const restorePending = this.#pendingRestorer(overlay);
-    const revive = this.#reviver(entry);
+    const revive = isMortal(entry) ? this.lifetimes.restorer(entry) : undefined;
     undo.push(() => {
       restorePending();
       this.#hidden.delete(key);
@@ -622,20 +671,8 @@ export class Layers<V> {
       entry.version = version;
       entry.overlay = overlay;
       this.view.set(key, entry);
-      revive();
+      revive?.();
     });
-  }
-
-  #reviver(entry: Entry<V>): () => void {
-    if (!isMortal(entry)) return () => undefined;
-    const { lifetimes } = this;
-    const { expiresAt } = entry;
-    const saved = lifetimes.savedDeadline(entry);
-    const own = lifetimes.ownTtl(entry);
-    return () => {
-      lifetimes.revive(entry, expiresAt, saved);
-      lifetimes.giveOwnTtl(entry, own);
-    };
   }
 
   #undoInsert(key: string, below: Overlay<V> | undefined, quarantined: Quarantined | undefined, undo: (() => void)[]): void {
@@ -676,7 +713,8 @@ function stored<V>(value: V, version: number, expiresAt: number | undefined): St
 function mutationOf<V>(overlay: Overlay<V>): Mutation {
   const { key, type, json, group, base, expiresAt } = overlay;
   if (type === 'touch') return { type, key, expiresAt: expiresAt ?? Infinity };
-  if (type === 'expire' && base !== undefined && 'value' in base) return { type, key, version: base.version };
+  // Never a plain delete: what is not known to be there may be another process's.
+  if (type === 'expire') return { type, key, version: base !== undefined && 'value' in base ? base.version : 0 };
   if (json === undefined) return group === undefined ? { type: 'delete', key } : { type: 'delete', key, ...numberOf(group) };
   if (group === undefined) return expiresAt === undefined ? { type: 'set', key, json } : { type: 'set', key, json, expiresAt };
   return { type: 'set', key, json, ...(expiresAt === undefined ? undefined : { expiresAt }), ...numberOf(group) };

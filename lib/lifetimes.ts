@@ -77,6 +77,11 @@ export class Lifetimes<V> {
     const deadline = deadlineAfter(this.now(), ttlMs);
     if (!(deadline > before) || deadline === Infinity) return undefined;
     const step = ttlMs / LAZINESS;
+    if (slidTo(deadline) === deadline) {
+      if (deadline - before < step) return undefined;
+      entry.expiresAt = deadline;
+      return deadline;
+    }
     if (!isSlid(entry)) this.#slid.set(entry, before);
     // Within the same tenth it need not be looked up what storage was told.
     const isFar = Math.floor(deadline / step) !== Math.floor(before / step) && deadline - (this.#slid.get(entry) ?? before) >= step;
@@ -113,16 +118,19 @@ export class Lifetimes<V> {
     this.#wheel.leave(entry);
   }
 
-  /** Takes back in what has left, or was moved, as it was. */
-  revive(entry: Mortal<V>, expiresAt: number, savedAt: number | undefined): void {
-    if (savedAt !== undefined) this.#slid.set(entry, savedAt);
-    this.#wheel.revive(entry, expiresAt, this.now());
-    this.#tellIfSooner(deadlineOf(entry));
-  }
-
-  /** What storage was told of one that has slid. */
-  savedDeadline(entry: Mortal<V>): number | undefined {
-    return isSlid(entry) ? this.#slid.get(entry) : undefined;
+  /** Returns what makes `entry`, moved or gone meanwhile, as it is now. */
+  restorer(entry: Mortal<V>): () => void {
+    const { expiresAt } = entry;
+    const { shifts } = this.#wheel;
+    const savedAt = isSlid(entry) ? this.#slid.get(entry) : undefined;
+    const own = this.ownTtl(entry);
+    return () => {
+      if (savedAt === undefined) this.#slid.delete(entry);
+      else this.#slid.set(entry, savedAt);
+      this.#wheel.revive(entry, expiresAt, this.now(), shifts);
+      this.giveOwnTtl(entry, own);
+      this.#tellIfSooner(deadlineOf(entry));
+    };
   }
 
   /** Forgets all; returns what takes them back in. */
@@ -158,7 +166,7 @@ export class Lifetimes<V> {
 
   /** When there is something to do. */
   readonly nextAt = (): number | undefined => {
-    const at = this.#wheel.nextAt();
+    const at = this.#wheel.nextAt(this.now());
     this.#toldAt = at ?? Infinity;
     return at;
   };

@@ -218,10 +218,9 @@ export class Writes {
 
   /** Begins the time of what is there anew, where it slides. */
   slide(entry: Entry<unknown>): void {
-    const { lifetimes } = this.#layers;
-    if (this.#isClosed || !isMortal(entry) || !lifetimes.isSliding || lifetimes.slide(entry) === undefined) return;
-    this.#layers.touch(entry);
-    this.#announce();
+    const layers = this.#layers;
+    if (this.#isClosed || !isMortal(entry) || !layers.lifetimes.isSliding) return;
+    if (layers.slide(entry)) this.#announce();
   }
 
   /** Has every deadline that has moved saved. */

@@ -1,4 +1,4 @@
-import { concat, concatMap, defer, EMPTY, ignoreElements, NEVER, repeat, startWith, switchMap, take, type Observable, type SchedulerLike } from 'rxjs';
+import { concatMap, defer, EMPTY, ignoreElements, NEVER, of, repeat, startWith, switchMap, take, takeWhile, type Observable, type SchedulerLike } from 'rxjs';
 
 import { quietTimer } from './quiet-timer.ts';
 
@@ -30,11 +30,11 @@ export function expireKeys({ nextAt, sooner$, step, scheduler, pause$ }: ExpireC
     const at = nextAt();
     return at !== undefined && at <= scheduler.now();
   };
-  const steps$: Observable<never> = defer(() => {
-    if (!isDue()) return EMPTY;
+  const step$ = defer(() => {
     step();
-    return isDue() ? concat(pause$.pipe(take(1), ignoreElements()), steps$) : EMPTY;
+    return isDue() ? pause$.pipe(take(1)) : of(undefined);
   });
+  const steps$ = defer(() => (isDue() ? step$.pipe(repeat(), takeWhile(isDue), ignoreElements()) : EMPTY));
   return sooner$.pipe(
     startWith(undefined),
     switchMap(() => wait$.pipe(concatMap(() => steps$), repeat())),

@@ -1,4 +1,4 @@
-import { memory, type Batch, type BatchResult, type Provider, type ProviderSession } from 'rx-persistify';
+import { memory, type Batch, type BatchResult, type LeftOut, type Provider, type ProviderSession } from 'rx-persistify';
 
 /** What a test decides of an attempt to write: an error to throw, or what to leave out, or to wait; nothing: it succeeds. */
 export type Verdict = Error | { readonly leaveOut: readonly number[] } | Promise<unknown> | undefined;
@@ -38,10 +38,10 @@ export function controlledProvider(provider: Provider = memory(), change: Partia
           if (verdict instanceof Error) throw verdict;
           if (verdict instanceof Promise) await verdict;
           const leaveOut = verdict !== undefined && 'leaveOut' in verdict ? verdict.leaveOut : [];
-          const kept = batch.mutations.map((mutation, index) => ({ mutation, index })).filter(({ index }) => !leaveOut.includes(index));
-          const { version, leftOut } = await session.write({ ...batch, mutations: kept.map(({ mutation }) => mutation) }, { signal: new AbortController().signal });
-          const refused = leaveOut.map((index) => ({ index, reason: 'refused' as const, message: 'the test refuses it' }));
-          return { version, leftOut: [...refused, ...leftOut.map((left) => ({ ...left, index: kept[left.index]?.index ?? -1 }))] };
+          const kept = batch.mutations.flatMap((_, index) => (leaveOut.includes(index) ? [] : [index]));
+          const { version, leftOut } = await session.write({ ...batch, mutations: batch.mutations.filter((_, index) => !leaveOut.includes(index)) }, { signal: new AbortController().signal });
+          const refused = leaveOut.map((index): LeftOut => ({ index, reason: batch.mutations[index]?.type === 'expire' ? 'conflict' : 'refused', message: 'the test refuses it' }));
+          return { version, leftOut: [...refused, ...leftOut.map((each) => ({ ...each, index: kept[each.index] ?? -1 }))].sort((left, right) => left.index - right.index) };
         },
         async close() {
           controlled.closes++;
