@@ -30,6 +30,8 @@ await inTemporaryDirectory(async (directory) => {
     { title: 'Undo and redo', file: 'undo-redo.js' },
     { title: 'A custom provider', file: 'custom-provider.js' },
     { title: 'A graceful end', file: 'graceful-end.js' },
+    { title: 'Web sessions', file: 'session-cache.js' },
+    { title: 'A cache in front of a service', file: 'api-cache.js' },
     { title: 'Telemetry, in SQLite', file: 'telemetry/main.js', args: ['--seconds', '2', '--data', directory] },
     { title: 'Telemetry again: what it finds', file: 'telemetry/main.js', args: ['--seconds', '1.5', '--data', directory] },
   ];

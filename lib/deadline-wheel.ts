@@ -56,6 +56,11 @@ export class DeadlineWheel<E extends Ending> {
     return this.#listed === 0 && this.#endedCount === 0;
   }
 
+  /** Whether there is something to be looked through that may hold what has ended. */
+  get hasPassed(): boolean {
+    return this.#passed.length > 0;
+  }
+
   /** Takes in an entry that is not listed. */
   list(entry: E, now: number): void {
     if (this.#now === -Infinity) this.#start(Math.floor(now));

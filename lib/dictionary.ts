@@ -1,4 +1,4 @@
-import { defaultIfEmpty, defer, EMPTY, firstValueFrom, from, ignoreElements, map, race, Subscription, take, timer, type Observable } from 'rxjs';
+import { concat, defaultIfEmpty, defer, EMPTY, firstValueFrom, from, ignoreElements, map, race, Subscription, take, timer, type Observable } from 'rxjs';
 
 import { abortReason, unlessAborted } from './aborted.ts';
 import type { Change, Failure, Origin, Quarantined, Save, Status } from './change.ts';
@@ -135,7 +135,7 @@ export class Dictionary {
     this.#follow(version);
     const { lifetimes } = this.layers;
     const { scheduler } = this.settings;
-    this.#running.add(expireKeys({ nextAt: lifetimes.nextAt, sooner$: lifetimes.sooner$, step: () => this.writes.expireSome(), scheduler, pause$: nextTurn(scheduler) }).subscribe());
+    this.#running.add(expireKeys({ nextAt: lifetimes.nextAt, sooner$: lifetimes.sooner$, step: () => this.writes.expireSome(), scheduler, pause$: concat(nextTurn(scheduler).pipe(ignoreElements()), this.#saver.room$) }).subscribe());
     this.#running.add(this.#unexpired.start());
   }
 
@@ -288,6 +288,7 @@ export class Dictionary {
     const loaded = new Map<string, LoadedEntry<unknown>>();
     const quarantined = new Map<string, Quarantined>();
     for (const entry of entries) takeUp(entry, format, { entry: (_, value) => loaded.set(entry.key, loadedEntry(entry, value)), quarantined: (bad) => quarantined.set(bad.key, bad) });
+    for (const { key, error } of quarantined.values()) this.report('load', error, [key]);
     if (cleared) this.#kind.onRemote?.(undefined);
     else for (const { key } of entries) this.#kind.onRemote?.(key);
     for (const key of deleted) this.#kind.onRemote?.(key);

@@ -1,4 +1,4 @@
-import { defer, firstValueFrom } from 'rxjs';
+import { defer, firstValueFrom, NEVER, of, Subject, takeUntil, type Observable } from 'rxjs';
 
 import { asLoadError } from './loading.ts';
 import { isRetryable } from './provider-failure.ts';
@@ -19,6 +19,10 @@ export class KeyReads {
   readonly #session: ProviderSession;
   readonly #settings: Settings;
   readonly #readings = new Map<string, Reading>();
+  /** Calls of the provider that it has not answered. */
+  readonly #calls = new Set<Promise<unknown>>();
+  readonly #end = new Subject<undefined>();
+  #isEnded = false;
   #turn: { readonly keys: string[]; readonly entries: Promise<ReadonlyMap<string, Entry>> } | undefined;
 
   constructor(session: ProviderSession, settings: Settings) {
@@ -50,15 +54,45 @@ export class KeyReads {
     for (const key of [...this.#readings.keys()]) this.outdate(key);
   }
 
+  /** Whether the provider has answered. */
+  get isIdle(): boolean {
+    return this.#calls.size === 0;
+  }
+
+  /** Resolves when the provider has answered what it was asked so far. */
+  underWay(): Promise<unknown> {
+    return Promise.allSettled(this.#calls);
+  }
+
+  /** From now on single keys are not read, nor tried again. */
+  end(): void {
+    this.#isEnded = true;
+    this.#end.next(undefined);
+  }
+
   /** @throws LoadError */
-  async all(keys: readonly string[]): Promise<ReadonlyMap<string, Entry>> {
-    const { retry, scheduler } = this.#settings;
-    const read$ = defer(() => this.#session.read?.(keys) ?? []).pipe(backoff({ ...retry, scheduler, random: Math.random, retryable: isRetryable, onRetry: () => undefined }));
+  all(keys: readonly string[]): Promise<ReadonlyMap<string, Entry>> {
+    return this.#all(keys, NEVER);
+  }
+
+  async #all(keys: readonly string[], until$: Observable<unknown>): Promise<ReadonlyMap<string, Entry>> {
+    if (keys.length === 0) return new Map();
+    const read$ = defer(() => this.#call(keys)).pipe(backoff({ ...this.#settings.retry, scheduler: this.#settings.scheduler, random: Math.random, retryable: isRetryable, onRetry: () => undefined }));
     try {
-      const entries = await firstValueFrom(read$);
+      const entries = await firstValueFrom(read$.pipe(takeUntil(until$)));
       return new Map(entries.map((entry) => [entry.key, entry]));
     } catch (error) {
       throw asLoadError(error);
+    }
+  }
+
+  async #call(keys: readonly string[]): Promise<readonly Entry[]> {
+    const call = this.#session.read?.(keys) ?? Promise.resolve([]);
+    this.#calls.add(call);
+    try {
+      return await call;
+    } finally {
+      this.#calls.delete(call);
     }
   }
 
@@ -72,7 +106,7 @@ export class KeyReads {
     const keys: string[] = [];
     const entries = Promise.resolve().then(() => {
       this.#turn = undefined;
-      return this.all(keys);
+      return this.#all(keys, this.#isEnded ? of(undefined) : this.#end);
     });
     return { keys, entries };
   }

@@ -154,6 +154,11 @@ export class Lifetimes<V> {
     return this.#wheel.isEmpty ? 0 : this.#wheel.endedCount(this.now());
   }
 
+  /** Whether it costs nothing to tell how many have ended, as all were looked at. */
+  get isCounted(): boolean {
+    return !this.#wheel.hasPassed;
+  }
+
   /** Does a part of looking for what has ended. */
   work(limit: number): void {
     this.#wheel.work(this.now(), limit);

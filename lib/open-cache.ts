@@ -1,6 +1,6 @@
-import { catchError, count, defer, finalize, from, lastValueFrom, of, Subscription, switchMap, type Observable } from 'rxjs';
+import { catchError, count, defer, finalize, firstValueFrom, from, lastValueFrom, of, race, Subscription, switchMap, timer, type Observable } from 'rxjs';
 
-import { unlessAborted } from './aborted.ts';
+import { abortReason, unlessAborted } from './aborted.ts';
 import type { Cache } from './cache.ts';
 import type { Change, Failure, Save, Status } from './change.ts';
 import { isSlid } from './deadline.ts';
@@ -11,7 +11,7 @@ import { KeyReads } from './key-reads.ts';
 import type { LoadedEntry } from './layers.ts';
 import { asLoadError, loadedEntry, takeUp } from './loading.ts';
 import { checkTtlMs } from './options.ts';
-import { isMortal } from './overlay.ts';
+import { isMortal, type Entry as MemoryEntry } from './overlay.ts';
 import { providerFailure } from './provider-failure.ts';
 import type { Entry } from './providers/provider.ts';
 import { Recency } from './recency.ts';
@@ -20,6 +20,9 @@ import type { CloseOptions, SetOptions, WaitOptions } from './store.ts';
 import { expireKeys } from './streams/expire-keys.ts';
 import { nextTurn } from './streams/macrotask.ts';
 import { Sweep } from './sweep.ts';
+
+/** How long a close waits for keys that are being read. */
+const SETTLE_MS = 1_000;
 
 /** A dictionary of which memory has what was used last, behind its typed face. */
 export class OpenCache implements Cache<Record<string, unknown>> {
@@ -37,6 +40,8 @@ export class OpenCache implements Cache<Record<string, unknown>> {
   readonly #loading = new Map<string, Promise<unknown>>();
   /** The keys that have to stay, and for how many. */
   readonly #pinned = new Map<string, number>();
+  /** The keys that `get$` has read and follows, and for how many. */
+  readonly #followed = new Map<string, number>();
 
   constructor(config: DictionaryConfig, { keepMs, maxEntries }: CacheSettings) {
     const dictionary = new Dictionary(config, {
@@ -63,7 +68,10 @@ export class OpenCache implements Cache<Record<string, unknown>> {
       count: () => layers.view.size,
       evict: (key) => this.#evict(key),
     });
-    this.saves$.subscribe(() => this.#recency.freed());
+    this.saves$.subscribe(() => {
+      this.#recency.freed();
+      if (layers.view.size > this.#recency.size) this.#recallAll();
+    });
   }
 
   /** From now on what has ended expires, what is not used leaves memory, and what others commit after `version` is heard of. */
@@ -94,23 +102,19 @@ export class OpenCache implements Cache<Record<string, unknown>> {
     return this.dictionary.unsaved;
   }
 
-  async get(key: string, { signal }: WaitOptions = {}): Promise<unknown> {
-    checkKey(key);
-    const value = this.#used(key);
-    if (value !== undefined || this.dictionary.layers.isKnownAbsent(key)) return value;
-    if (this.#ended.signal.aborted) throw this.dictionary.writes.closedError();
-    return unlessAborted(unlessAborted(this.#readThrough(key), this.#ended.signal), signal);
+  get(key: string, { signal }: WaitOptions = {}): Promise<unknown> {
+    return this.#read(key, signal, (entry) => this.dictionary.writes.slide(entry));
   }
 
   get$(key: string): Observable<unknown> {
     return defer(() => {
       this.#pin(key);
-      return from(this.get(key)).pipe(
+      return from(this.#read(key)).pipe(
         catchError((error: unknown) => {
           this.#reportUnread(key, error);
           return of(undefined);
         }),
-        switchMap(() => this.dictionary.teller.value$(key)),
+        switchMap(() => this.#follow(key)),
         finalize(() => this.#unpin(key)),
       );
     });
@@ -123,22 +127,29 @@ export class OpenCache implements Cache<Record<string, unknown>> {
   async getOrSet(key: string, loader: () => unknown, { ttlMs, signal }: SetOptions & WaitOptions = {}): Promise<unknown> {
     checkTtlMs(ttlMs);
     this.dictionary.waiting.checkMayWait(signal);
-    const found = await this.get(key, signal === undefined ? {} : { signal }).catch((error: unknown) => {
+    try {
+      const found = await this.get(key, signal === undefined ? {} : { signal });
+      if (found !== undefined) return found;
+    } catch (error) {
       if (!(error instanceof CorruptDataError)) throw error;
-      this.#reportUnread(key, error);
-    });
-    if (found !== undefined) return found;
-    return unlessAborted(this.#loading.get(key) ?? this.#load(key, loader, ttlMs), signal);
+      if (!this.#loading.has(key)) this.#reportUnread(key, error);
+    }
+    this.dictionary.writes.checkOpen();
+    const present = this.#used(key); // another's loader may have ended just now
+    if (present !== undefined) return present;
+    const loading = this.#loading.get(key) ?? this.#load(key, loader, ttlMs);
+    return unlessAborted(unlessAborted(loading, this.#ended.signal), signal);
   }
 
   async *keys(): AsyncGenerator<string, undefined, undefined> {
-    const { layers, session, settings } = this.dictionary;
+    const { layers, session, settings, writes } = this.dictionary;
+    writes.checkOpen();
     const unsaved = new Set([...layers.view].flatMap(([key, entry]) => (entry.overlay !== undefined && layers.isVisible(entry) ? [key] : [])));
     yield* unsaved;
     if (layers.isCleared) return;
-    const pages = session.load();
     try {
-      for await (const { entries } of pages) {
+      for await (const { entries } of session.load()) {
+        writes.checkOpen();
         for (const { key, expiresAt } of entries) {
           if (unsaved.has(key) || (layers.find(key) === undefined && (layers.isKnownAbsent(key) || (expiresAt ?? Infinity) <= settings.scheduler.now()))) continue;
           yield key;
@@ -202,11 +213,21 @@ export class OpenCache implements Cache<Record<string, unknown>> {
   }
 
   transaction<R>(fn: () => R): R {
-    return this.dictionary.writes.transact(fn, 'throw').result;
+    try {
+      return this.dictionary.writes.transact(fn, 'throw').result;
+    } catch (error) {
+      this.#recallAll();
+      throw error;
+    }
   }
 
-  transactionAndSave<R>(fn: () => R, options?: WaitOptions): Promise<R> {
-    return this.dictionary.waiting.transaction(fn, options);
+  async transactionAndSave<R>(fn: () => R, options?: WaitOptions): Promise<R> {
+    try {
+      return await this.dictionary.waiting.transaction(fn, options);
+    } catch (error) {
+      this.#recallAll();
+      throw error;
+    }
   }
 
   touch(key: string, { signal }: WaitOptions = {}): Promise<boolean> {
@@ -218,8 +239,10 @@ export class OpenCache implements Cache<Record<string, unknown>> {
   }
 
   async close(options?: CloseOptions): Promise<void> {
+    if (!this.dictionary.writes.isClosed) this.#letReadsEnd();
     const closing = this.dictionary.close(options);
     if (this.dictionary.writes.isClosed) {
+      this.#reads.end();
       this.#running.unsubscribe();
       this.#ended.abort(this.dictionary.writes.closedError());
     }
@@ -235,45 +258,83 @@ export class OpenCache implements Cache<Record<string, unknown>> {
     this.dictionary.waiting.checkMayWait(signal);
     this.#pin(key);
     try {
-      await this.get(key, signal === undefined ? {} : { signal });
+      await this.#read(key, signal);
       return await step();
     } finally {
       this.#unpin(key);
     }
   }
 
-  async #readThrough(key: string): Promise<unknown> {
+  /** Makes known what is under `key`; has `use` told of it, if there is anything. */
+  async #read(key: string, signal?: AbortSignal, use?: (entry: MemoryEntry<unknown>) => void): Promise<unknown> {
+    checkKey(key);
+    if (signal?.aborted === true) throw abortReason(signal);
+    const value = this.#used(key, use);
+    if (value !== undefined || this.dictionary.layers.isKnownAbsent(key)) return value;
+    if (this.#ended.signal.aborted) throw this.dictionary.writes.closedError();
+    return unlessAborted(unlessAborted(this.#readThrough(key, use), this.#ended.signal), signal);
+  }
+
+  async #readThrough(key: string, use: ((entry: MemoryEntry<unknown>) => void) | undefined): Promise<unknown> {
     for (;;) {
       const reading = this.#reads.of(key);
       const stored = await reading.entry;
-      const value = this.#used(key);
+      const value = this.#used(key, use);
       if (value !== undefined || this.dictionary.layers.isKnownAbsent(key)) return value;
-      if (!reading.isStale) return stored && this.#takeIn(stored);
+      if (!reading.isStale) return stored === undefined ? undefined : this.#takeIn(stored, use);
+      if (this.#ended.signal.aborted) throw this.dictionary.writes.closedError();
     }
   }
 
   /** Makes known what was read. Returns its value, if it has not ended. */
-  #takeIn(stored: Entry): unknown {
-    const { layers, settings } = this.dictionary;
+  #takeIn(stored: Entry, use: ((entry: MemoryEntry<unknown>) => void) | undefined): unknown {
+    const { layers, settings, writes } = this.dictionary;
     const { key, version, expiresAt } = stored;
     if (expiresAt !== undefined && expiresAt <= settings.scheduler.now()) {
       this.dictionary.expireStored(key, version, expiresAt);
       return undefined;
     }
     takeUp(stored, settings.format, {
-      entry: (_, value) => layers.load(key, loadedEntry(stored, value)),
+      entry: (_, value) => {
+        layers.quarantined.delete(key);
+        layers.load(key, loadedEntry(stored, value));
+        // Who follows it was told that there is nothing, so another process has set it.
+        if (this.#followed.has(key)) writes.tellDifferences([{ key, before: undefined, after: value }], 'remote');
+      },
       quarantined: ({ error }) => {
         throw error;
       },
     });
-    return this.#used(key);
+    return this.#used(key, use);
   }
 
   /** What memory has under `key`, which is used by that. */
-  #used(key: string): unknown {
-    const value = this.dictionary.get(key);
-    if (value !== undefined) this.#recency.use(key);
-    return value;
+  #used(key: string, use?: (entry: MemoryEntry<unknown>) => void): unknown {
+    const entry = this.dictionary.layers.find(key);
+    if (entry === undefined) return undefined;
+    use?.(entry);
+    this.#recency.use(key);
+    return entry.value;
+  }
+
+  #follow(key: string): Observable<unknown> {
+    return defer(() => {
+      add(this.#followed, key);
+      return this.dictionary.teller.value$(key).pipe(finalize(() => remove(this.#followed, key)));
+    });
+  }
+
+  /** Memory may have keys again that it had not, without their having been used: what was undone, or refused. */
+  #recallAll(): void {
+    this.#recency.adopt(this.dictionary.layers.view.keys());
+  }
+
+  /** A close waits a while for what is being read, as nothing is asked of a provider that is closed. */
+  #letReadsEnd(): void {
+    if (this.#reads.isIdle) return;
+    const { dictionary } = this;
+    const ended$ = race(from(this.#reads.underWay()), timer(SETTLE_MS, dictionary.settings.scheduler));
+    dictionary.reading(() => firstValueFrom(ended$).then(() => undefined)).catch(() => undefined);
   }
 
   #load(key: string, loader: () => unknown, ttlMs: number | undefined): Promise<unknown> {
@@ -282,7 +343,9 @@ export class OpenCache implements Cache<Record<string, unknown>> {
       .then(loader)
       .then((loaded) => this.#takeLoaded(key, loaded, ttlMs, isWanted));
     this.#loading.set(key, loading);
+    this.#pin(key); // what is set meanwhile stays
     const end = (): void => {
+      this.#unpin(key);
       if (isWanted()) this.#loading.delete(key);
     };
     loading.then(end, end);
@@ -291,14 +354,14 @@ export class OpenCache implements Cache<Record<string, unknown>> {
 
   /** Sets what a loader gave, unless the key was set meanwhile, or deleted, and then it is not wanted. Returns what is to be had. */
   async #takeLoaded(key: string, loaded: unknown, ttlMs: number | undefined, isWanted: () => boolean): Promise<unknown> {
-    const { waiting, writes } = this.dictionary;
+    const { layers, settings, waiting, writes } = this.dictionary;
     const room = isWanted() ? waiting.room(key, undefined, loaded) : undefined;
     if (room !== undefined) await room;
-    if (!isWanted()) return loaded;
+    if (!isWanted()) return settings.format.validate(key, loaded);
     const present = this.#used(key);
     if (present !== undefined) return present;
     writes.set(key, loaded, { atLimit: 'ignore', ttlMs });
-    return this.peek(key);
+    return layers.view.get(key)?.value;
   }
 
   /** A key was written in this process; `undefined`: all were. */
@@ -330,16 +393,24 @@ export class OpenCache implements Cache<Record<string, unknown>> {
     return true;
   }
 
-  /** What storage has of what memory has. */
+  /** What storage has of what memory has, and of what is followed. */
   async #readKept(): ReturnType<Kind['read']> {
     const { layers, settings } = this.dictionary;
     this.#reads.outdateAll();
     const version = await this.load();
-    const keys = [...layers.view.keys()];
-    const stored = await this.#reads.all(keys);
+    const keys = new Set([...layers.view.keys(), ...this.#followed.keys()]);
+    const before = new Map(layers.view);
+    const stored = await this.#reads.all([...keys]);
     const entries = new Map<string, LoadedEntry<unknown>>();
     for (const entry of stored.values()) takeUp(entry, settings.format, { entry: (_, value) => entries.set(entry.key, loadedEntry(entry, value)), quarantined: ({ key, error }) => this.#reportUnread(key, error) });
-    return { version, rebase: () => layers.rebaseKeys(keys, entries, settings.format.toText) };
+    const rebase = (): ReturnType<typeof layers.rebaseKeys> => {
+      // What came meanwhile was read later, and what has left shows to nobody.
+      const same = [...keys].filter((key) => layers.view.get(key) === before.get(key) && (before.has(key) || (this.#followed.has(key) && !layers.isCleared)));
+      const differences = layers.rebaseKeys(same, entries, settings.format.toText);
+      this.#recency.adopt(same);
+      return differences;
+    };
+    return { version, rebase };
   }
 
   #reportUnread(key: string, error: unknown): void {
@@ -347,12 +418,25 @@ export class OpenCache implements Cache<Record<string, unknown>> {
   }
 
   #pin(key: string): void {
-    this.#pinned.set(key, (this.#pinned.get(key) ?? 0) + 1);
+    add(this.#pinned, key);
   }
 
   #unpin(key: string): void {
-    const left = (this.#pinned.get(key) ?? 0) - 1;
-    if (left > 0) this.#pinned.set(key, left);
-    else if (this.#pinned.delete(key)) this.#recency.freed();
+    if (!remove(this.#pinned, key)) return;
+    this.#recency.adopt([key]); // another process, or storage's decision, may have brought it
+    this.#recency.freed();
   }
+}
+
+/** Counts one more of `key`. */
+function add(counts: Map<string, number>, key: string): void {
+  counts.set(key, (counts.get(key) ?? 0) + 1);
+}
+
+/** Counts one less of `key`; returns whether it was the last. */
+function remove(counts: Map<string, number>, key: string): boolean {
+  const left = (counts.get(key) ?? 0) - 1;
+  if (left > 0) counts.set(key, left);
+  else counts.delete(key);
+  return left === 0;
 }

@@ -31,6 +31,9 @@ export class Recency {
   /** Those whose turn it was to go and that could not, likewise: all were used before the others. */
   readonly #held = new Map<string, number>();
 
+  /** When the first of those was used that may go by now and are neither too many nor too old. */
+  #freeAt: number | undefined;
+
   constructor(config: RecencyConfig) {
     this.#config = config;
     this.sooner$ = this.#sooner.asObservable();
@@ -52,34 +55,60 @@ export class Recency {
     this.#held.delete(key);
   }
 
+  /** How many keys it knows. */
+  get size(): number {
+    return this.#used.size + this.#held.size;
+  }
+
+  /** Takes in those of `keys` that memory has and that it does not know, as if they were used now. */
+  adopt(keys: Iterable<string>): void {
+    const { has } = this.#config;
+    for (const key of keys) if (has(key) && !this.#used.has(key) && !this.#held.has(key)) this.use(key);
+  }
+
   /** Some that could not go may be free to. */
   freed(): void {
-    this.#release(this.#held, this.#held.size);
+    const before = this.#freeAt;
+    this.#releaseHeld();
     this.#release(this.#used, this.#used.size);
+    if (this.#freeAt !== undefined && (before === undefined || this.#freeAt < before)) this.#sooner.next(undefined);
   }
 
   /** When the first was not used for long enough. */
   readonly nextAt = (): number | undefined => {
-    const [first] = this.#used.values();
-    return first === undefined || this.#config.keepMs === Infinity ? undefined : first + this.#config.keepMs;
+    const [first = Infinity] = this.#used.values();
+    const at = Math.min(first, this.#freeAt ?? Infinity) + this.#config.keepMs;
+    return at === Infinity ? undefined : at;
   };
 
   /** Lets go of those that were not used for long enough, some at a time. */
-  readonly step = (): void => this.#release(this.#used, AT_ONCE);
+  readonly step = (): void => {
+    const { keepMs, now } = this.#config;
+    if (this.#freeAt !== undefined && this.#freeAt + keepMs <= now()) this.#releaseHeld();
+    this.#release(this.#used, AT_ONCE);
+  };
 
-  /** Lets go of those that are too many or too old, and stand first; looks at no more than `limit`. */
-  #release(keys: Map<string, number>, limit: number): void {
+  #releaseHeld(): void {
+    this.#freeAt = this.#release(this.#held, this.#held.size);
+  }
+
+  /**
+   * Lets go of those that are too many or too old, and stand first; looks at no more than `limit`. Returns when the first of
+   * the others was used.
+   */
+  #release(keys: Map<string, number>, limit: number): number | undefined {
     const { count, maxKeys, now, keepMs, has, evict } = this.#config;
     const until = now() - keepMs;
     let left = limit;
     for (const [key, usedAt] of keys) {
-      if (left-- === 0 || (usedAt > until && count() <= maxKeys)) break;
+      if (left-- === 0 || (usedAt > until && count() <= maxKeys)) return usedAt;
       if (!has(key) || evict(key)) keys.delete(key);
       else if (keys === this.#used) {
         keys.delete(key);
         this.#held.set(key, usedAt);
       }
     }
+    return undefined;
   }
 
   #forgetGone(): void {

@@ -1,4 +1,4 @@
-import { audit, catchError, defer, firstValueFrom, from, map, merge, of, race, Subject, timer, type Observable, type Subscription } from 'rxjs';
+import { audit, catchError, defer, firstValueFrom, from, map, merge, of, race, Subject, take, timer, type Observable, type Subscription } from 'rxjs';
 
 import { unlessAborted } from './aborted.ts';
 import type { Failure, Save, Status } from './change.ts';
@@ -34,6 +34,9 @@ export interface SaverConfig<V> {
   /** Storage refused a `clear`: what it holds must be read anew. */
   readonly onClearRefused: () => void;
 }
+
+/** So many unsaved mutations are more than a batch should be. */
+const CROWD = 5_000;
 
 /** How long a write under way may take to settle once it is aborted. */
 const SETTLE_MS = 1_000;
@@ -89,6 +92,12 @@ export class Saver<V> {
     }
     return this.#status;
   }
+
+  /**
+   * Emits when what makes much pending at once, and can wait, may go on: at once while little is, else when something was
+   * saved or failed. So no batch grows so large that to make or settle it is felt.
+   */
+  readonly room$: Observable<unknown> = defer(() => (this.#phase === 'saving' && this.#config.layers.unsavedCount > CROWD ? merge(this.#saves, this.#statusNow).pipe(take(1)) : of(undefined)));
 
   /** Sends the news of what became pending since the last call. */
   announce(): void {

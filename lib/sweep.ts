@@ -26,14 +26,17 @@ export class Sweep {
 
   async #sweep(): Promise<void> {
     const { layers, session, settings, writes } = this.#dictionary;
+    const isClosed = (): boolean => writes.isClosed;
+    const hasEnded = (expiresAt: number | undefined): expiresAt is number => expiresAt !== undefined && expiresAt <= settings.scheduler.now();
     if (!layers.lifetimes.isUsed) return;
     try {
       for await (const { entries } of session.load()) {
-        for (const { key, version, expiresAt } of entries) {
-          if (expiresAt !== undefined && expiresAt <= settings.scheduler.now()) this.#dictionary.expireStored(key, version, expiresAt);
-        }
-        if (writes.isClosed) return;
+        if (isClosed()) return;
+        for (const { key, version, expiresAt } of entries) if (hasEnded(expiresAt)) this.#dictionary.expireStored(key, version, expiresAt);
+        // Saved page by page, so that what has ended does not gather in memory.
+        if (entries.some(({ expiresAt }) => hasEnded(expiresAt)) && !(await this.#dictionary.flush())) return;
         await firstValueFrom(macrotask$);
+        if (isClosed()) return;
       }
     } catch {
       // Storage is out of reach, which those hear who read or write; the next sweep makes up for it.

@@ -74,7 +74,7 @@ export class Teller<V> {
     return this.#changes.observed || this.#sizes.observed || this.#news.observed || this.#routes.size > 0;
   }
 
-  /** `isWithin` a transaction that goes on, the size is not told. */
+  /** `isWithin` what goes on, such as a transaction, the size is not told. */
   tell(change: Change<string, V>, isWithin = false): void {
     const size = !isWithin && this.#sizes.observed ? this.#told.size() : undefined;
     if (this.#isTelling) {
@@ -88,6 +88,11 @@ export class Teller<V> {
     } finally {
       this.#isTelling = false;
     }
+  }
+
+  /** The size has changed by changes that were told without it. */
+  tellSize(): void {
+    if (this.#sizes.observed) this.#hold(() => this.#sizes.next({ seq: this.#told.seq(), size: this.#told.size() }));
   }
 
   value$(key: string): Observable<V | undefined> {

@@ -65,10 +65,12 @@ export class Unexpired {
       const loaded: [string, LoadedEntry<unknown>][] = [];
       const bad: Quarantined[] = [];
       for (const entry of stored.values()) takeUp(entry, settings.format, { entry: (_, value) => loaded.push([entry.key, loadedEntry(entry, value)]), quarantined: (found) => bad.push(found) });
+      // What was found ended in storage alone is no news to memory.
+      const unseen = new Set(refusals.filter(({ base }) => base.value === undefined).map(({ key }) => key));
       const unchanged = refusals.filter(isSame);
       const left = new Set(unchanged.map(({ key }) => key));
       const differences: Difference<unknown>[] = [];
-      for (const [key, entry] of loaded) if (!left.has(key)) layers.rebaseEntry(key, entry, settings.format.toText, differences);
+      for (const [key, entry] of loaded) if (!left.has(key) && !unseen.has(key)) layers.rebaseEntry(key, entry, settings.format.toText, differences);
       for (const { key } of refusals) if (!left.has(key)) layers.isEndedAtLast(key);
       for (const found of bad) if (!layers.isUnsaved(found.key) && !layers.view.has(found.key)) layers.quarantined.set(found.key, found);
       tell(differences);

@@ -42,10 +42,14 @@ export interface WritesConfig {
   readonly onPending: () => void;
 }
 
-/** How many entries that have ended are told in one go: well below ten milliseconds, for them and for who hears of them. */
-const TOLD_AT_ONCE = 1_000;
-/** How many entries are looked at in one go for whether they have ended: about a tenth of a millisecond. */
-const LOOKED_AT_ONCE = 5_000;
+/** How many entries that have ended are told in one go, at most; a batch should not hold many more. */
+const MOST_TOLD = 1_000;
+/** And how long that may take, in milliseconds, with what those do who hear of them. */
+const SLICE_MS = 2;
+/** So many are told between two looks at the clock, */
+const TOLD_AT_ONCE = 50;
+/** and so many looked at for whether they have ended. */
+const LOOKED_AT_ONCE = 200;
 
 const utf8 = new TextEncoder();
 
@@ -155,13 +159,16 @@ export class Writes {
   delete(key: string, atLimit: AtLimit): boolean {
     this.checkOpen();
     const layers = this.#layers;
-    const present = layers.view.get(key);
+    let present = layers.view.get(key);
     if (present === undefined) checkKey(key);
     if (atLimit === 'throw' && this.#transaction?.atLimit !== 'ignore') this.#config.limits.check(key, '');
     if (present !== undefined && isMortal(present) && !layers.isVisible(present)) {
       this.#expire(present);
-      this.#announce();
-      return false;
+      present = undefined;
+      if (!this.#config.isPartial) {
+        this.#announce();
+        return false;
+      }
     }
     if (!layers.delete(key, this.#transaction?.group, this.#config.isPartial)) return false;
     this.#config.onWritten?.(key);
@@ -192,13 +199,26 @@ export class Writes {
   /** Removes some of what has ended, if anything has. */
   expireSome(): void {
     const { lifetimes } = this.#layers;
-    lifetimes.work(LOOKED_AT_ONCE);
+    const until = performance.now() + SLICE_MS;
+    let told = 0;
+    let count: number;
+    do {
+      lifetimes.work(LOOKED_AT_ONCE);
+      count = this.#expireFew();
+      told += count;
+      this.#announce();
+    } while (count === TOLD_AT_ONCE && told < MOST_TOLD && performance.now() < until);
+    if (told > 0 && lifetimes.isCounted) this.#teller.tellSize();
+  }
+
+  /** Returns how many it removed. */
+  #expireFew(): number {
     for (let count = 0; count < TOLD_AT_ONCE; count++) {
-      const entry = lifetimes.nextEnded();
-      if (entry === undefined) break;
-      this.#expire(entry);
+      const entry = this.#layers.lifetimes.nextEnded();
+      if (entry === undefined) return count;
+      this.#expire(entry, true);
     }
-    this.#announce();
+    return TOLD_AT_ONCE;
   }
 
   /** What has ended under `key`, and was not told yet, is. */
@@ -209,11 +229,12 @@ export class Writes {
     this.#announce();
   }
 
-  #expire(entry: Mortal<unknown>): void {
+  /** `isOneOfMany`: the size is told when all are. */
+  #expire(entry: Mortal<unknown>, isOneOfMany = false): void {
     const { key, value } = entry;
     this.#layers.seq++;
     this.#layers.expire(entry);
-    if (this.#teller.isHeard(key)) this.#changed({ type: 'expire', key, previous: value, ...this.#stamp('local') });
+    if (this.#teller.isHeard(key)) this.#changed({ type: 'expire', key, previous: value, ...this.#stamp('local') }, isOneOfMany);
   }
 
   /** Begins the time of what is there anew, where it slides. */
@@ -276,8 +297,8 @@ export class Writes {
     return this.#transaction === undefined ? { seq, origin } : { seq, origin, transaction: this.#transaction.number };
   }
 
-  #changed(change: Change): void {
-    if (this.#transaction === undefined) this.#teller.tell(change);
+  #changed(change: Change, isOneOfMany = false): void {
+    if (this.#transaction === undefined) this.#teller.tell(change, isOneOfMany);
     else this.#transaction.changes.push(change);
   }
 

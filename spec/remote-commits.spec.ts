@@ -18,9 +18,9 @@ class Process {
   readonly #known = new Map<string, number>();
   readonly #provider: Provider;
   #store: Store<Numbers> | undefined;
-  #toStore: (() => void)[] = [];
-  #toAcknowledge: (() => void)[] = [];
-  #toTell: (() => void)[] = [];
+  readonly #toStore: (() => void)[] = [];
+  readonly #toAcknowledge: (() => void)[] = [];
+  readonly #toTell: (() => void)[] = [];
   isFree = false;
 
   /** `versions` has the version at which each value was stored. */

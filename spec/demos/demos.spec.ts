@@ -15,6 +15,8 @@ const demos: Readonly<Record<string, readonly RegExp[]>> = {
   'flaky-disk.js': [/! attempt 1 of 50: .*database is locked.*again in \d+ ms/, /! .*no more attempts for now/, /✓ with the directory back, `flush` saves everything/],
   'undo-redo.js': [/✓ undo the whole transaction red circle/],
   'custom-provider.js': [/(\d{2,}) of \1 tests passed/, /! attempt 1 of 100/, /✓ another session reads from the server exactly what was acknowledged/],
+  'session-cache.js': [/\d s ann: in storage +\| bob: in storage/, /bob is out: his session expired/, /ann: expired +\| bob: expired +\| cid: in memory/],
+  'api-cache.js': [/✓ they cost one request/, /asked 304 times \| requests 51 \| in memory 10 \| in storage 50/, /✓ it has sent no request/],
   'graceful-end.js': [/^ {2}(\d+) orders were taken, \d+ of them were on disk when SIGTERM was sent\n[^]*it found \1 orders/m, /✓ it ended by the signal/, /✓ and each is what it was/],
 };
 

@@ -31,6 +31,21 @@ describe('what others change in storage', () => {
     await first.close();
   });
 
+  it('and cannot be read is told, and is quarantined', async () => {
+    const provider = memory();
+    const store = await persistify(provider).open<Record<string, number>>('a');
+    await store.setAndSave('k', 1);
+    const failure = firstValueFrom(store.errors$);
+    const session = await provider.open('a', { writer: 'other', report: () => undefined });
+    await session.write({ number: 1, writer: 'other', mutations: [{ type: 'set', key: 'k', json: '{' }] }, { signal: new AbortController().signal });
+    expect(await failure).toMatchObject({ operation: 'load', error: { code: 'CORRUPT_DATA', key: 'k' }, keys: ['k'], fatal: false });
+    expect([store.get('k'), [...store.quarantined.keys()]]).toEqual([undefined, ['k']]);
+    store.set('k', 2);
+    await store.flush();
+    expect([store.get('k'), store.quarantined.size]).toEqual([2, 0]);
+    await store.close();
+  });
+
   it('by hand in an open JSON file becomes remote changes; a broken edit is told and changes nothing', async () => {
     const directory = await mkdtemp(join(tmpdir(), 'rx-persistify-remote-'));
     onTestFinished(() => rm(directory, { recursive: true }));
