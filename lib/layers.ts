@@ -349,8 +349,12 @@ export class Layers<V> {
     const entry = this.view.get(key);
     if (entry === undefined) {
       if (!this.#isStillThere(key, loaded)) return;
-      const shown = this.load(key, loaded);
-      if (this.isVisible(shown)) differences.push({ key, before: undefined, after: loaded.value });
+      if (this.#endedBase(loaded) !== undefined) {
+        this.expireAgain(key, loaded); // nobody has heard of it
+        return;
+      }
+      this.load(key, loaded);
+      differences.push({ key, before: undefined, after: loaded.value });
       return;
     }
     if (hides(entry.overlay)) return;
@@ -359,12 +363,23 @@ export class Layers<V> {
     const { version, expiresAt = Infinity } = loaded;
     // What was prolonged in memory and not in storage yet is not cut short, where it is the same entry still.
     const deadline = isMortal(entry) && entry.version === version ? Math.max(deadlineOf(entry), inRange(expiresAt)) : inRange(expiresAt);
+    if (!isSame && deadline <= this.lifetimes.now()) {
+      this.#forget(key, entry);
+      differences.push({ key, before, after: undefined });
+      this.expireAgain(key, loaded);
+      return;
+    }
+    if (entry.version !== version && entry.overlay !== undefined && !entry.overlay.flying) {
+      this.#dropPending(entry.overlay); // a touch, which was meant for what was there
+      entry.overlay = entry.overlay.under;
+    }
     const isPut = isMortal(entry) && deadlineOf(entry) === deadline;
     const value = isSame ? before : loaded.value;
     const isInPlace = isPut || (!isMortal(entry) && expiresAt === Infinity);
-    const shown = isInPlace ? Object.assign(entry, { value, version }) : this.#renew(key, entry, value, version, entry.overlay, expiresAt === Infinity ? Infinity : deadline);
+    if (isInPlace) Object.assign(entry, { value, version });
+    else this.#renew(key, entry, value, version, entry.overlay, expiresAt === Infinity ? Infinity : deadline);
     // What was there may have ended; that was not told yet, and is not, where there is something again.
-    if (!isSame && this.isVisible(shown)) differences.push({ key, before, after: value });
+    if (!isSame) differences.push({ key, before, after: value });
   }
 
   /** What storage is found to hold under one key, be it nothing; none of it is on its way there. */
@@ -388,9 +403,8 @@ export class Layers<V> {
 
   /** The version of what storage is known to hold under `key`; 0 if that is nothing. */
   baseVersion(key: string): number {
-    const entry = this.view.get(key);
-    const overlay = entry === undefined ? this.#hidden.get(key) : entry.overlay;
-    if (overlay === undefined || !hides(overlay)) return entry?.version ?? 0;
+    const overlay = this.#overlayOf(key);
+    if (overlay === undefined || !hides(overlay)) return this.view.get(key)?.version ?? 0;
     const { base } = lowest(overlay);
     return base !== undefined && 'value' in base ? base.version : 0;
   }
@@ -458,6 +472,7 @@ export class Layers<V> {
       if (entry === undefined) continue;
       entry.overlay = undefined;
       if (overlay.type === 'set') entry.version = 0; // value and deadline are not what storage has
+      else if (isMortal(entry)) this.lifetimes.untold(entry);
     }
     this.#pending = kept;
     this.#pendingBytes = kept.reduce((sum, overlay) => sum + sizeOf(overlay), 0);
@@ -538,13 +553,18 @@ export class Layers<V> {
       over.under = undefined;
       if (type === 'touch') over.base = overlay.base;
       else over.base = type === 'set' ? stored(overlay.value as V, version, expiresAt) : undefined; // what is set has a value
+      const entry = over.type === 'touch' && type === 'set' ? this.view.get(key) : undefined;
+      if (entry?.overlay === over) entry.version = version;
+      return;
+    }
+    if (type === 'delete' || type === 'expire') {
+      if (this.#hidden.get(key) === overlay) this.#hidden.delete(key);
       return;
     }
     const entry = this.view.get(key);
-    if (entry?.overlay === overlay) {
-      entry.overlay = undefined;
-      if (type !== 'touch') entry.version = version;
-    } else if (this.#hidden.get(key) === overlay) this.#hidden.delete(key);
+    if (entry?.overlay !== overlay) return;
+    entry.overlay = undefined;
+    if (type !== 'touch') entry.version = version;
   }
 
   /** Those whose key was not written here meanwhile: what they were decided on would not be what they come after. */
@@ -583,7 +603,7 @@ export class Layers<V> {
       over.under = undefined;
       over.base = base;
       const isOfNoUse = type === 'set' && (over.type === 'touch' || (over.type === 'expire' && this.#endedBase(base) === undefined));
-      if (!isOfNoUse) return;
+      if (!isOfNoUse || this.#overlayOf(key) !== over) return; // which a clear may have dropped
       this.#dropPending(over);
       if (entry === undefined) this.#hidden.set(key, overlay);
       else entry.overlay = overlay;
@@ -610,6 +630,7 @@ export class Layers<V> {
     }
     if (base !== undefined && 'value' in base) {
       const shown = entry === undefined ? this.load(key, base) : this.#renew(key, entry, base.value, base.version, undefined, base.expiresAt ?? Infinity);
+      if (isMortal(shown) && this.lifetimes.isSliding) this.lifetimes.untold(shown); // it may have slid before it was hidden
       if (!Object.is(before, shown.value)) differences.push({ key, before, after: shown.value });
       return;
     }
@@ -641,7 +662,8 @@ export class Layers<V> {
   }
 
   #overlayOf(key: string): Overlay<V> | undefined {
-    return this.view.get(key)?.overlay ?? this.#hidden.get(key);
+    // What is hidden is in no entry, and is looked for first, as it is few.
+    return (this.#hidden.size > 0 ? this.#hidden.get(key) : undefined) ?? this.view.get(key)?.overlay;
   }
 
   *#overlays(): Generator<[string, Overlay<V>]> {

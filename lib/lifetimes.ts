@@ -1,6 +1,6 @@
 import { Subject, type Observable } from 'rxjs';
 
-import { deadlineAfter, deadlineOf, isSlid, slidTo } from './deadline.ts';
+import { deadlineAfter, deadlineOf, hasEnded, isSlid, slidTo } from './deadline.ts';
 import { DeadlineWheel } from './deadline-wheel.ts';
 import { isMortal, type Entry, type Mortal } from './overlay.ts';
 
@@ -98,7 +98,16 @@ export class Lifetimes<V> {
   told(entry: Mortal<V>): void {
     if (!isSlid(entry)) return;
     this.#slid.delete(entry);
-    entry.expiresAt = deadlineOf(entry);
+    entry.expiresAt = Math.sign(entry.expiresAt) * deadlineOf(entry); // what was counted as ended stays so
+  }
+
+  /** Storage may not have been told the deadline of `entry`. */
+  untold(entry: Mortal<V>): void {
+    if (isSlid(entry) || hasEnded(entry, this.now())) return;
+    const expiresAt = slidTo(entry.expiresAt);
+    if (expiresAt === entry.expiresAt) return;
+    entry.expiresAt = expiresAt;
+    this.#slid.set(entry, 0);
   }
 
   /** Those whose deadline storage has not been told. */

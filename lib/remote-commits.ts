@@ -72,7 +72,7 @@ export class RemoteCommits<V> {
     const differences: Difference<V>[] = [];
     const held = [...this.#held];
     this.#held.clear();
-    for (const [key, found] of held) this.#take(key, found, differences);
+    for (const [key, found] of held) if (found.version !== version) this.#take(key, found, differences); // the echo of this batch says nothing new
     return differences;
   }
 

@@ -60,6 +60,8 @@ export class Writes {
   readonly #teller: Teller<unknown>;
   #transaction: Transaction | undefined;
   #transactionNumber = 0;
+  /** Something has ended, and the size was not told since. */
+  #isSizeUntold = false;
   #isClosed = false;
 
   constructor(config: WritesConfig) {
@@ -208,7 +210,10 @@ export class Writes {
       told += count;
       this.#announce();
     } while (count === TOLD_AT_ONCE && told < MOST_TOLD && performance.now() < until);
-    if (told > 0 && lifetimes.isCounted) this.#teller.tellSize();
+    this.#isSizeUntold ||= told > 0;
+    if (!this.#isSizeUntold || !lifetimes.isCounted) return;
+    this.#isSizeUntold = false;
+    this.#teller.tellSize();
   }
 
   /** Returns how many it removed. */

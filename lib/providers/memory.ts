@@ -79,8 +79,14 @@ class Dictionary {
   }
 
   feedOf({ cursor, cleared, keys }: LogRow): Feed {
-    const entries = keys.flatMap(key => this.table.get(key) ?? []);
-    return { type: 'commit', cursor, cleared, entries, deleted: keys.filter(key => !this.table.has(key)) };
+    const entries: Entry[] = [];
+    const deleted: string[] = [];
+    for (const key of keys) {
+      const entry = this.table.get(key);
+      if (entry === undefined) deleted.push(key);
+      else entries.push(entry);
+    }
+    return { type: 'commit', cursor, cleared, entries, deleted };
   }
 }
 
