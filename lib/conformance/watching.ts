@@ -1,11 +1,11 @@
-import { equal, equalContents, isAbove } from './assertions.ts';
+import { equal, equalContents, isAbove, isTrue } from './assertions.ts';
 import { numberedSets } from './batches.ts';
 import { FeedReader } from './feed-reader.ts';
 import { hostileKeys } from './hostile.ts';
 import type { OpenDictionary } from './open-dictionary.ts';
 import type { Bench, Chapter } from './suite.ts';
 
-/** Of its own commits a session's feed may tell or not, so that each test looks at those of another session. */
+/** Of its own commits a session's feed may tell the cursor alone, so that most tests look at those of another session. */
 export const watching: Chapter = {
   title: 'watching',
   register({ claims, test }) {
@@ -177,7 +177,7 @@ export const watching: Chapter = {
       equal(left.commits.length, 0, 'the number of commits told after unsubscribing');
     });
 
-    test('tells the watcher of its own commits in the order of all, if it tells them', async bench => {
+    test('comes past the commits of its own session, in the order of all', async bench => {
       const [watcher, writer] = await openTwo(bench);
       const feed = await FeedReader.fromLoad(watcher);
       const own = await watcher.set('own', '1');
@@ -185,6 +185,35 @@ export const watching: Chapter = {
       isAbove(last, own, 'the version of the last commit');
       await feed.reaches(last);
       equal(feed.texts.get('other'), '2', 'the value of the last commit');
+    });
+
+    test('comes past the commits of its own session when nobody else commits', async bench => {
+      const watcher = await bench.open();
+      const feed = await FeedReader.fromLoad(watcher);
+      for (let round = 1; round <= 3; round += 1) await feed.reaches(await watcher.set('key', `${round}`));
+      await feed.reaches((await watcher.write({ type: 'delete', key: 'key' })).version);
+      await feed.reaches((await watcher.write({ type: 'clear' }, { type: 'set', key: 'key', json: '4' })).version);
+    });
+
+    test('goes on behind the cursor of a commit of its own', async bench => {
+      const [watcher, writer] = await openTwo(bench);
+      const first = await FeedReader.fromLoad(watcher);
+      await first.reaches(await watcher.set('own', '1'));
+      first.unsubscribe();
+      const second = new FeedReader(watcher, first.commits.at(-1)?.cursor ?? { version: -1 });
+      const version = await writer.set('other', '2');
+      await second.reaches(version);
+      equal(second.commits.map(({ cursor }) => cursor.version), [version], 'the versions of the commits');
+    });
+
+    test('tells what another session wrote over a commit of its own', async bench => {
+      const [watcher, writer] = await openTwo(bench);
+      const feed = await FeedReader.fromLoad(watcher);
+      await watcher.write({ type: 'set', key: 'changed', json: '"own"' }, { type: 'set', key: 'deleted', json: '"own"' });
+      await writer.set('changed', '"other"');
+      await feed.reaches((await writer.write({ type: 'delete', key: 'deleted' })).version);
+      equal(feed.texts.get('changed'), '"other"', 'the value that the other session set');
+      isTrue(feed.commits.at(-1)?.deleted.includes('deleted') === true, 'the delete of the other session is told', feed.commits.at(-1));
     });
   },
 };

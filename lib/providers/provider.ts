@@ -40,7 +40,10 @@ export interface ProviderSession {
    * @throws ProviderError if nothing of the batch was stored, or that is unknown (`outcomeUnknown`).
    */
   write(batch: Batch, context: WriteContext): Promise<BatchResult>;
-  /** What others committed after `since`, in commit order, none missed. Errors when the connection is lost. */
+  /**
+   * What was committed after `since`, in commit order, none missed. Of the session's own commits it need not tell more than the
+   * cursor, by which the core knows how far the feed has come. Errors when the connection is lost.
+   */
   watch?(since: Cursor): Observable<Feed>;
   /** Releases everything. What was acknowledged is durable without it. */
   close(): Promise<void>;

@@ -1,9 +1,9 @@
-import { ProviderError } from '../../errors.ts';
 import type { BatchResult } from '../../mutation.ts';
 import type { Database, Statement } from './driver.ts';
+import { Head } from './head.ts';
 import { leftOutFrom, leftOutText } from './left-out-text.ts';
 import { rowOf, textOf } from './rows.ts';
-import { checkFormat, type Dictionary } from './schema.ts';
+import type { Dictionary } from './schema.ts';
 
 /** What the log keeps in any case: the newest rows, and those of the last hour; but never more than a ceiling. */
 const logRows = 10_000;
@@ -21,8 +21,7 @@ const crowdedWriterAgeMs = 3_600_000;
 /** What a commit reads and writes beside a dictionary's own table: head, settling row, log; prepared once a connection. */
 export class Bookkeeping {
   readonly #dictionary: Dictionary;
-  readonly #file: string;
-  readonly #head: Statement;
+  readonly #head: Head;
   readonly #setHead: Statement;
   readonly #settled: Statement;
   readonly #settle: Statement;
@@ -34,8 +33,7 @@ export class Bookkeeping {
 
   constructor(database: Database, dictionary: Dictionary, file: string) {
     this.#dictionary = dictionary;
-    this.#file = file;
-    this.#head = database.prepare('SELECT head, table_name, format FROM main.rx_persistify_dictionaries WHERE name = ?').raw();
+    this.#head = new Head(database, dictionary, file);
     this.#setHead = database.prepare('UPDATE main.rx_persistify_dictionaries SET head = ? WHERE name = ?');
     this.#settled = database.prepare('SELECT number, version, result FROM main.rx_persistify_writers WHERE dictionary = ? AND writer = ?').raw();
     this.#settle = database.prepare(
@@ -59,13 +57,7 @@ export class Bookkeeping {
    * @throws ProviderError if another process has removed, moved or migrated the dictionary.
    */
   head(): number {
-    const { name, table } = this.#dictionary;
-    const row = rowOf(this.#head.get(name));
-    if (row === undefined || textOf(row[1]) !== table) {
-      throw new ProviderError(`The dictionary ${JSON.stringify(name)} was removed from ${this.#file} while it was open.`, { kind: 'halt' });
-    }
-    checkFormat(row[2], this.#file);
-    return Number(row[0]);
+    return this.#head.get();
   }
 
   /** The last batch that this writer committed, and what was answered; the log of an unknown writer is empty. */

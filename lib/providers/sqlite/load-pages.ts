@@ -5,6 +5,7 @@ import type { Entry, Page } from '../provider.ts';
 import { openForReading } from './connection.ts';
 import type { Database, Driver } from './driver.ts';
 import { describeFailure } from './failures.ts';
+import { Head } from './head.ts';
 import { qualified, quote } from './identifiers.ts';
 import type { SqliteSettings } from './options.ts';
 import { entryOf, rowOf } from './rows.ts';
@@ -26,7 +27,7 @@ export async function* loadPages(
   try {
     database = openForReading(driver, settings);
     database.exec('BEGIN');
-    const version = Number(database.prepare('SELECT head FROM main.rx_persistify_dictionaries WHERE name = ?').pluck().get(dictionary.name));
+    const version = new Head(database, dictionary, settings.file).get();
     let pages = 0;
     for (const entries of pagesOf(database, settings, dictionary, report)) {
       if (pages++ > 0) await macrotask();

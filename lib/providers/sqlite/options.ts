@@ -36,6 +36,12 @@ export interface SqliteOptions {
    * @default 50
    */
   readonly busyTimeoutMs?: number;
+  /**
+   * How often an open store looks for what other processes have committed, in milliseconds (10 to 60,000). It is only the net
+   * behind a watch of the file's directory, by which it mostly hears of a commit within some milliseconds.
+   * @default 250
+   */
+  readonly pollMs?: number;
 }
 
 /** The names of a dictionary's columns, for tables that other programs read or that are there already. */
@@ -61,6 +67,7 @@ export interface SqliteSettings {
   readonly durability: 'full' | 'normal';
   readonly columns: Required<SqliteColumns>;
   readonly busyTimeoutMs: number;
+  readonly pollMs: number;
 }
 
 const columnName = z.optional(z.string().check(z.minLength(1), z.refine(name => !name.includes('\0'))));
@@ -81,6 +88,7 @@ const schema = z.strictObject({
     }),
   ),
   busyTimeoutMs: z.optional(z.int().check(z.gte(0), z.lte(50))),
+  pollMs: z.optional(z.int().check(z.gte(10), z.lte(60_000))),
 });
 
 const expectations: Readonly<Record<string, string>> = {
@@ -91,6 +99,7 @@ const expectations: Readonly<Record<string, string>> = {
   table: "a function from a dictionary's name to a table's",
   columns: 'an object of column names',
   busyTimeoutMs: 'a whole number of milliseconds from 0 to 50',
+  pollMs: 'a whole number of milliseconds from 10 to 60,000',
 };
 
 const known = {
@@ -105,7 +114,7 @@ const known = {
 export function checkOptions(options: unknown): SqliteSettings & Pick<SqliteOptions, 'table'> & { readonly worker: boolean } {
   const checked = schema.safeParse(options);
   if (!checked.success) throw new OptionsError(describeIssue(checked.error.issues[0], options));
-  const { file, durability = 'full', worker = true, table, columns, busyTimeoutMs = 50 } = checked.data;
+  const { file, durability = 'full', worker = true, table, columns, busyTimeoutMs = 50, pollMs = 250 } = checked.data;
   return {
     file: checkFile(file),
     durability,
@@ -119,6 +128,7 @@ export function checkOptions(options: unknown): SqliteSettings & Pick<SqliteOpti
       expiresAt: columns?.expiresAt ?? 'expires_at',
     }),
     busyTimeoutMs,
+    pollMs,
     ...(table === undefined ? {} : { table }),
   };
 }

@@ -75,6 +75,8 @@ function openLocked(database: Database, request: DictionaryRequest): Dictionary 
     migrate(database, known, known.format);
     return known;
   }
+  // What is left of a dictionary of this name that was removed by hand is no part of this one's past.
+  for (const left of ['log', 'writers']) database.prepare(`DELETE FROM main.rx_persistify_${left} WHERE dictionary = ?`).run(request.name);
   const { table, head } = makeTable(database, request);
   database
     .prepare('INSERT INTO main.rx_persistify_dictionaries (name, table_name, format, head) VALUES (?, ?, ?, ?)')

@@ -1,13 +1,16 @@
 import { setImmediate as macrotask } from 'node:timers/promises';
 
+import type { Observable } from 'rxjs';
+
 import type { Batch, BatchResult } from '../../mutation.ts';
-import type { Capabilities, Entry, OpenContext, Page, ProviderSession, WriteContext } from '../provider.ts';
+import type { Capabilities, Cursor, Entry, Feed, OpenContext, Page, ProviderSession, WriteContext } from '../provider.ts';
 import { abandoned } from './commit.ts';
 import { loadPages } from './load-pages.ts';
 import type { SqliteSettings } from './options.ts';
 import { packBatch } from './packed-batch.ts';
 import type { Dictionary } from './schema.ts';
 import type { DatabaseAccess } from './shared-database.ts';
+import { Watchers } from './watchers.ts';
 
 /** SQLite's longest row (SQLITE_MAX_LENGTH as better-sqlite3 builds it), less what key and other columns may take. */
 const maxValueBytes = 1_000_000_000 - 4_096;
@@ -23,6 +26,7 @@ export class SqliteSession implements ProviderSession {
   readonly #dictionary: Dictionary;
   readonly #context: OpenContext;
   readonly #release: () => Promise<void>;
+  readonly #watchers: Watchers;
   #closed: Promise<void> | undefined;
 
   constructor(access: DatabaseAccess, settings: SqliteSettings, dictionary: Dictionary, context: OpenContext, release: () => Promise<void>) {
@@ -32,6 +36,7 @@ export class SqliteSession implements ProviderSession {
     this.#dictionary = dictionary;
     this.#context = context;
     this.#release = release;
+    this.#watchers = new Watchers({ access: access.feed, settings, dictionary, writer: context.writer });
   }
 
   load(): AsyncIterable<Page> {
@@ -49,11 +54,25 @@ export class SqliteSession implements ProviderSession {
 
   async write(batch: Batch, { signal }: WriteContext): Promise<BatchResult> {
     if (signal.aborted) throw abandoned();
-    return this.#access.committer.write(this.#dictionary, packBatch(batch), signal);
+    const result = await this.#access.committer.write(this.#dictionary, packBatch(batch), signal);
+    this.#access.feed.committed();
+    return result;
+  }
+
+  /**
+   * Of this session's own commits it tells the cursor alone: what they set is known here, and would be read and parsed once more.
+   */
+  watch(since: Cursor): Observable<Feed> {
+    return this.#watchers.watch(since);
   }
 
   close(): Promise<void> {
-    this.#closed ??= this.#release();
+    this.#closed ??= this.#close();
     return this.#closed;
+  }
+
+  async #close(): Promise<void> {
+    await this.#watchers.close();
+    await this.#release();
   }
 }

@@ -1,5 +1,6 @@
 import type { Committer } from './committer.ts';
 import { loadDriver, type Driver } from './driver.ts';
+import { FeedAccess } from './feed-access.ts';
 import { MainThreadCommitter } from './main-thread-committer.ts';
 import type { SqliteSettings } from './options.ts';
 import { prepareFile } from './prepare-file.ts';
@@ -11,6 +12,7 @@ export interface DatabaseAccess {
   readonly driver: Driver;
   readonly committer: Committer;
   readonly reader: Reader;
+  readonly feed: FeedAccess;
 }
 
 /** Opens a provider's file with its first dictionary, and lets go of it with its last. */
@@ -50,8 +52,9 @@ export class SharedDatabase {
     await this.#closing;
     const driver = await loadDriver();
     await prepareFile(this.#settings.file);
+    const feed = new FeedAccess(driver, this.#settings);
     const committer = this.#worker ? new WorkerCommitter(this.#settings) : new MainThreadCommitter(this.#settings);
-    return { driver, committer, reader: new Reader(driver, this.#settings) };
+    return { driver, committer, reader: new Reader(driver, this.#settings), feed };
   }
 
   /** The reader first: the connection that closes last copies the log into the file and removes it. */

@@ -26,9 +26,26 @@ export const watching: readonly Fault[] = [
   ),
   feed('tells each commit twice', 'tells a retry once', () => mergeMap(news => of(news, news))),
   feed('loses each tenth commit', 'misses nothing of two sessions that write at once', () => filter((_, index) => index % 10 !== 9)),
-  feed('stops at a commit of its own', 'tells the watcher of its own commits in the order of all, if it tells them', (_, { context }) =>
+  feed('stops at a commit of its own', 'comes past the commits of its own session, in the order of all', (_, { context }) =>
     takeWhile(news => news.type === 'commit' && news.cursor.writer !== context.writer),
   ),
+  feed('does not tell its own commits', 'comes past the commits of its own session when nobody else commits', (_, { context }) =>
+    filter(news => news.type === 'reset' || news.cursor.writer !== context.writer),
+  ),
+  session('does not know the cursors of its own commits', 'goes on behind the cursor of a commit of its own', (inner, { context }) =>
+    ({ ...inner, watch: since => (since.writer === context.writer ? of({ type: 'reset' }) : inner.watch?.(since) ?? EMPTY) }),
+  ),
+  session('takes what it has written itself for the last word', 'tells what another session wrote over a commit of its own', inner => {
+    const own = new Set<string>();
+    return {
+      ...inner,
+      write: (batch, context) => {
+        for (const mutation of batch.mutations) if ('key' in mutation) own.add(mutation.key);
+        return inner.write(batch, context);
+      },
+      ...retelling(inner, map(news => (news.type === 'commit' ? { ...news, entries: news.entries.filter(({ key }) => !own.has(key)) } : news))),
+    };
+  }),
   provider('tells what was left out', 'tells nothing that was left out', inner => {
     const written = new Map<number, readonly Mutation[]>();
     return changed(inner, whole => ({

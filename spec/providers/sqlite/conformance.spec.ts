@@ -11,7 +11,7 @@ for (const worker of [true, false]) {
   providerConformance({
     name: worker ? 'sqlite in a worker' : 'sqlite on the main thread',
     runner: { describe, it },
-    capabilities: { shared: true, durability: 'power', persistent: true, read: true, watch: false },
+    capabilities: { shared: true, durability: 'power', persistent: true, read: true, watch: true },
     refusable: { key: 'refused', json: '"never"' },
     createStorage: async () => {
       const directory = await mkdtemp(join(tmpdir(), 'rx-persistify-sqlite-'));

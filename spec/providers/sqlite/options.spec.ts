@@ -12,6 +12,7 @@ describe('the options', () => {
       durability: 'full',
       worker: true,
       busyTimeoutMs: 50,
+      pollMs: 250,
       columns: { key: 'key', value: 'value', createdAt: 'created_at', updatedAt: 'updated_at', version: 'version', expiresAt: 'expires_at' },
     });
   });
@@ -35,13 +36,15 @@ describe('the options', () => {
     [{ file: 'a', table: 'kv' }, 'sqlite(): option "table" should be a function from a dictionary\'s name to a table\'s, got "kv".'],
     [{ file: 'a', busyTimeoutMs: 5_000 }, 'sqlite(): option "busyTimeoutMs" should be a whole number of milliseconds from 0 to 50, got 5000.'],
     [{ file: 'a', busyTimeoutMs: 1.5 }, 'sqlite(): option "busyTimeoutMs" should be a whole number of milliseconds from 0 to 50, got 1.5.'],
+    [{ file: 'a', pollMs: 5 }, 'sqlite(): option "pollMs" should be a whole number of milliseconds from 10 to 60,000, got 5.'],
+    [{ file: 'a', pollMs: Infinity }, 'sqlite(): option "pollMs" should be a whole number of milliseconds from 10 to 60,000, got Infinity.'],
     [{ file: 'a', columns: [] }, 'sqlite(): option "columns" should be an object of column names, got an array.'],
     [{ file: 'a', columns: { key: '' } }, 'sqlite(): option "columns.key" should be the name of a column, got "".'],
     [{ file: 'a', columns: { key: 'Version' } }, 'sqlite(): options "columns.key" and "columns.version" should be different names, got "version" for both.'],
     [{ file: 'a', columns: { key: 'rowid' } }, 'sqlite(): option "columns.key" should not be a name that SQLite gives to its row ids, got "rowid".'],
     [{ file: 'a', durabilty: 'full' }, 'sqlite(): there is no option "durabilty"; did you mean "durability"?'],
     [{ file: 'a', File: 'b' }, 'sqlite(): there is no option "File"; did you mean "file"?'],
-    [{ file: 'a', pool: 4 }, 'sqlite(): there is no option "pool"; there are file, durability, worker, table, columns, busyTimeoutMs'],
+    [{ file: 'a', pool: 4 }, 'sqlite(): there is no option "pool"; there are file, durability, worker, table, columns, busyTimeoutMs, pollMs'],
     [{ file: 'a', columns: { created_at: 'x' } }, 'sqlite(): there is no option "columns.created_at"; did you mean "createdAt"?'],
   ])('are refused where they are not what they should be: %j', (options, message) => {
     expect(() => sqlite(options as SqliteOptions)).toThrow(expect.objectContaining({ name: 'OptionsError', code: 'OPTIONS', message }) as Error);
