@@ -168,6 +168,11 @@ export class Lifetimes<V> {
     return !this.#wheel.hasPassed;
   }
 
+  /** Whether there is something to do now. */
+  get isDue(): boolean {
+    return (this.nextAt() ?? Infinity) <= this.now();
+  }
+
   /** Does a part of looking for what has ended. */
   work(limit: number): void {
     this.#wheel.work(this.now(), limit);

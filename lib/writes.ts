@@ -203,13 +203,11 @@ export class Writes {
     const { lifetimes } = this.#layers;
     const until = performance.now() + SLICE_MS;
     let told = 0;
-    let count: number;
     do {
       lifetimes.work(LOOKED_AT_ONCE);
-      count = this.#expireFew();
-      told += count;
+      told += this.#expireFew();
       this.#announce();
-    } while (count === TOLD_AT_ONCE && told < MOST_TOLD && performance.now() < until);
+    } while (told < MOST_TOLD && performance.now() < until && lifetimes.isDue);
     this.#isSizeUntold ||= told > 0;
     if (!this.#isSizeUntold || !lifetimes.isCounted) return;
     this.#isSizeUntold = false;
@@ -253,7 +251,7 @@ export class Writes {
   saveSlides(): void {
     const { slid } = this.#layers.lifetimes;
     if (slid.length === 0) return;
-    for (const entry of slid) this.#layers.touch(entry);
+    for (const entry of slid) if (this.#layers.isVisible(entry)) this.#layers.touch(entry);
     this.#announce();
   }
 
@@ -319,6 +317,7 @@ export class Writes {
       if (after !== undefined) this.#changed({ type: 'set', key, value: after, previous: before, ...this.#stamp(origin) });
       else this.#changed({ type: 'delete', key, previous: before, ...this.#stamp(origin) });
     }
+    if (this.#layers.hasPending) this.#announce(); // storage may be to end something
   }
 
   /** @throws CorruptDataError if what storage has cannot be read. */

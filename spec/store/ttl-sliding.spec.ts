@@ -1,7 +1,7 @@
 import { memory, persistify, type Batch, type Store } from 'rx-persistify';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 
-import { controlledProvider, recorded, settled, type ControlledProvider } from '../support/controlled-provider.ts';
+import { controlledProvider, gate, recorded, settled, type ControlledProvider } from '../support/controlled-provider.ts';
 import { useVirtualTime } from '../support/virtual-time.ts';
 
 type Numbers = Store<Record<string, number>>;
@@ -123,6 +123,41 @@ describe('a sliding time to live', () => {
     await save();
     await save();
     expect(mutations()).toEqual([{ type: 'touch', key: 'key', expiresAt: START + 10_007 }]);
+  });
+
+  it('is saved at flush also when a reload has discarded it before it was', async () => {
+    clockAt(2_000);
+    store.get('key');
+    expect(store.unsaved).toEqual(['key']);
+    await store.reload();
+    expect([store.unsaved, store.expiresAt('key')]).toEqual([[], START + 12_000]);
+    await store.flush();
+    expect(mutations()).toEqual([{ type: 'touch', key: 'key', expiresAt: START + 12_000 }]);
+  });
+
+  it('that has ended is not saved by a flush which comes before the timer, and counts as ended once', async () => {
+    clockAt(7);
+    store.get('key');
+    clockAt(10_007);
+    expect(store.size).toBe(0);
+    await store.flush();
+    expect(mutations()).toEqual([]);
+    store.set('key', 2);
+    expect([store.size, [...store]]).toEqual([1, [['key', 2]]]);
+  });
+
+  it('that slid while its set was under way is not cut short by a reload', async () => {
+    const busy = gate();
+    provider.verdict = () => (provider.attempts.length === 1 ? busy.opened : undefined);
+    store.set('key', 2);
+    const saved = store.flush();
+    await settled();
+    clockAt(5_000);
+    store.get('key');
+    busy.open();
+    await saved;
+    await store.reload();
+    expect(store.expiresAt('key')).toBe(START + 15_000);
   });
 
   it('is not saved by itself where the key is set, or deleted, with the same batch', async () => {
