@@ -45,7 +45,7 @@ export interface WritesConfig {
 /** How many entries that have ended are told in one go, at most; a batch should not hold many more. */
 const MOST_TOLD = 1_000;
 /** And how long that may take, in milliseconds, with what those do who hear of them. */
-const SLICE_MS = 2;
+const SLICE_MS = 1;
 /** So many are told between two looks at the clock, */
 const TOLD_AT_ONCE = 50;
 /** and so many looked at for whether they have ended. */
