@@ -135,7 +135,7 @@ export class Dictionary {
     this.#follow(version);
     const { lifetimes } = this.layers;
     const { scheduler } = this.settings;
-    this.#running.add(expireKeys({ nextAt: lifetimes.nextAt, sooner$: lifetimes.sooner$, step: () => this.writes.expireSome(), scheduler, pause$: concat(nextTurn(scheduler).pipe(ignoreElements()), this.#saver.room$) }).subscribe());
+    this.#running.add(expireKeys({ nextAt: lifetimes.nextAt, sooner$: lifetimes.sooner$, step: () => this.writes.expireSome(), scheduler, pause$: concat(this.#saver.room$.pipe(ignoreElements()), nextTurn(scheduler)) }).subscribe());
     this.#running.add(this.#unexpired.start());
   }
 

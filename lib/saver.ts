@@ -36,7 +36,7 @@ export interface SaverConfig<V> {
 }
 
 /** So many unsaved mutations are more than a batch should be. */
-const CROWD = 5_000;
+const CROWD = 1_000;
 
 /** How long a write under way may take to settle once it is aborted. */
 const SETTLE_MS = 1_000;
