@@ -8,6 +8,7 @@ import { fileURLToPath } from 'node:url';
 import { runHistory, type Result } from './history.ts';
 import { argumentsFrom, usage, UsageError, type Arguments } from './options.ts';
 import { reportOf } from './report.ts';
+import { runMutants } from './run-mutants.ts';
 import { SqliteStorage } from './sqlite-storage.ts';
 
 const program = fileURLToPath(new URL('worker.js', import.meta.url));
@@ -29,10 +30,24 @@ async function run(options: Arguments, signal: AbortSignal): Promise<Result> {
   }
 }
 
+/** Whether every one was noticed. */
+async function breakOnPurpose({ provider, only }: Arguments, signal: AbortSignal): Promise<boolean> {
+  let areAllRight = true;
+  for await (const { name, isRight, found, elapsedMs } of runMutants(provider, only, signal)) {
+    console.log(`${isRight ? 'right' : 'WRONG'}  ${(elapsedMs / 1_000).toFixed(0).padStart(3)} s  ${name}: ${found === '' ? 'nothing found' : found}`);
+    areAllRight &&= isRight;
+  }
+  return areAllRight;
+}
+
 async function main(): Promise<void> {
   const options = argumentsFrom(process.argv.slice(2));
   const ended = new AbortController();
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.once(signal, () => ended.abort(new Error(`It was ended by ${signal}.`)));
+  if (options.mutants) {
+    if (!(await breakOnPurpose(options, ended.signal))) process.exitCode = 1;
+    return;
+  }
   const result = await run(options, ended.signal);
   if (options.isJson) console.log(JSON.stringify(result));
   if (result.violations.length > 0) process.exitCode = 1;

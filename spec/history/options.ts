@@ -25,13 +25,15 @@ export interface Arguments extends Options {
   readonly isJson: boolean;
   /** Breaks the library on purpose, and sees whether it is noticed. */
   readonly mutants: boolean;
+  /** Those with this in their names. */
+  readonly only: string;
 }
 
 export class UsageError extends Error {}
 
 export const usage = `usage: npm run history -- [--provider ${providerNames.join('|')}] [--processes 4] [--writes 100000] [--cuts 20] [--restarts 0] [--kills N]
          [--seed N] [--seconds 3600] [--settle-seconds 30] [--faults name,…] [--poll-ms N] [--json]
-       npm run history -- --mutants [--provider …]`;
+       npm run history -- --mutants [--only TEXT] [--provider …]`;
 
 const known = {
   provider: { type: 'string' },
@@ -47,6 +49,7 @@ const known = {
   'poll-ms': { type: 'string' },
   json: { type: 'boolean' },
   mutants: { type: 'boolean' },
+  only: { type: 'string' },
 } as const;
 
 /** One process is killed for so many writes, where it is not said how often. */
@@ -88,5 +91,6 @@ export function argumentsFrom(args: readonly string[]): Arguments {
     ...(pollMs === 0 ? {} : { pollMs }),
     isJson: given.get('json') === true,
     mutants: given.get('mutants') === true,
+    only: String(given.get('only') ?? ''),
   };
 }
