@@ -7,6 +7,7 @@ export type ErrorCode =
   | 'DISCARDED'
   | 'LIMIT'
   | 'CORRUPT_DATA'
+  | 'DATA_LOST'
   | 'INVALID_KEY'
   | 'INVALID_VALUE'
   | 'VALIDATION'
@@ -88,6 +89,18 @@ export class CorruptDataError extends PersistifyError {
     if (details.location !== undefined) this.location = details.location;
     if (details.offset !== undefined) this.offset = details.offset;
     if (details.key !== undefined) this.key = details.key;
+  }
+}
+
+/** Storage no longer has commits that it had acknowledged: it was restored to an earlier state, or a server without them took over. */
+export class DataLostError extends PersistifyError {
+  readonly code = 'DATA_LOST';
+  /** The version of the newest commit of this process that was acknowledged and is not there. */
+  readonly version: number;
+
+  constructor(message: string, details: { version: number }) {
+    super(message);
+    this.version = details.version;
   }
 }
 

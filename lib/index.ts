@@ -22,6 +22,7 @@ export type {
 export type { Batch, BatchResult, ClearMutation, DeleteMutation, ExpireMutation, LeftOut, Mutation, SetMutation, TouchMutation } from './mutation.ts';
 export {
   CorruptDataError,
+  DataLostError,
   DiscardedError,
   InvalidKeyError,
   InvalidValueError,

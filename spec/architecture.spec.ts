@@ -26,7 +26,7 @@ const files = readdirSync(join(root, 'lib'), { recursive: true, encoding: 'utf8'
 
 /** Each may import those before it and its own, and nothing that stands behind it. A file of `lib` that none names is `store`'s. */
 const layers: readonly (readonly string[])[] = [
-  ['errors.ts', 'mutation.ts', 'change.ts', 'json-value.ts', 'key.ts', 'aborted.ts'],
+  ['errors.ts', 'mutation.ts', 'change.ts', 'json-value.ts', 'key.ts', 'aborted.ts', 'check-options.ts'],
   ['providers/provider.ts'],
   ['providers/'],
   ['streams/'],
@@ -37,8 +37,8 @@ const layers: readonly (readonly string[])[] = [
 ];
 const storeLayer = layers.findIndex((names) => names[0] === 'store');
 
-/** What a concrete provider may know of the library. */
-const contract = ['errors.ts', 'mutation.ts', 'providers/provider.ts'];
+/** What a concrete provider may know of the library: the contract, how options are checked, and what those of databases have in common. */
+const contract = ['errors.ts', 'mutation.ts', 'check-options.ts', 'providers/provider.ts', 'providers/packed-batch.ts', 'providers/left-out.ts', 'providers/left-out-text.ts'];
 const providerFolders = [...new Set(files.flatMap(({ path }) => folderOf(path) ?? []))].filter((folder) => folder.startsWith('providers/'));
 const core = files.filter(({ path }) => folderOf(path) === undefined && !path.startsWith('conformance/'));
 

@@ -1,7 +1,7 @@
 import type { BatchResult } from '../../mutation.ts';
 import type { Database, Statement } from './driver.ts';
 import { Head } from './head.ts';
-import { leftOutFrom, leftOutText } from './left-out-text.ts';
+import { leftOutFrom, leftOutText } from '../left-out-text.ts';
 import { rowOf, textOf } from './rows.ts';
 import type { Dictionary } from './schema.ts';
 

@@ -4,8 +4,8 @@ import type { Bookkeeping } from './bookkeeping.ts';
 import type { DataStatements } from './data-statements.ts';
 import type { Database } from './driver.ts';
 import { isInputOutputFailure, isRefusal } from './failures.ts';
-import { LeftOutMutations, withConflicts } from './left-out.ts';
-import { kinds, numberAt, type PackedBatch } from './packed-batch.ts';
+import { LeftOutMutations, withConflicts } from '../left-out.ts';
+import { kinds, numberAt, type PackedBatch } from '../packed-batch.ts';
 
 /** One dictionary on one connection. */
 export interface CommitTarget {

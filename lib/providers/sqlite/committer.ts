@@ -1,5 +1,5 @@
 import type { BatchResult } from '../../mutation.ts';
-import type { PackedBatch } from './packed-batch.ts';
+import type { PackedBatch } from '../packed-batch.ts';
 import type { Dictionary } from './schema.ts';
 
 /** Where a provider's commits happen, one behind the other: on a thread of their own, or on this one. */

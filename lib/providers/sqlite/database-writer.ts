@@ -7,7 +7,7 @@ import { DataStatements } from './data-statements.ts';
 import type { Database, Driver } from './driver.ts';
 import { describeFailure, isBusy, isInputOutputFailure } from './failures.ts';
 import type { SqliteSettings } from './options.ts';
-import type { PackedBatch } from './packed-batch.ts';
+import type { PackedBatch } from '../packed-batch.ts';
 import { openDictionary, type Dictionary } from './schema.ts';
 
 /**

@@ -6,7 +6,7 @@ import type { Committer } from './committer.ts';
 import { DatabaseWriter } from './database-writer.ts';
 import { loadDriver } from './driver.ts';
 import type { SqliteSettings } from './options.ts';
-import type { PackedBatch } from './packed-batch.ts';
+import type { PackedBatch } from '../packed-batch.ts';
 import type { Dictionary } from './schema.ts';
 
 /** Commits on the thread that opens the stores, at most 1,000 rows at a stretch. */

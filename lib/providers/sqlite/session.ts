@@ -7,7 +7,7 @@ import type { Capabilities, Cursor, Entry, Feed, OpenContext, Page, ProviderSess
 import { abandoned } from './commit.ts';
 import { loadPages } from './load-pages.ts';
 import type { SqliteSettings } from './options.ts';
-import { packBatch } from './packed-batch.ts';
+import { packBatch } from '../packed-batch.ts';
 import type { Dictionary } from './schema.ts';
 import type { DatabaseAccess } from './shared-database.ts';
 import { Watchers } from './watchers.ts';

@@ -4,9 +4,9 @@ import { ProviderError } from '../../errors.ts';
 import type { BatchResult } from '../../mutation.ts';
 import type { Committer } from './committer.ts';
 import { fileIdentity } from './connection.ts';
-import { leftOutFrom } from './left-out-text.ts';
+import { leftOutFrom } from '../left-out-text.ts';
 import type { SqliteSettings } from './options.ts';
-import type { PackedBatch } from './packed-batch.ts';
+import type { PackedBatch } from '../packed-batch.ts';
 import type { Dictionary } from './schema.ts';
 import { receiveFailure, type WorkerAnswer, type WorkerMessage, type WorkerRequest, type WorkerStart } from './worker-messages.ts';
 

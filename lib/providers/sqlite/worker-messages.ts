@@ -1,6 +1,6 @@
 import { CorruptDataError, ProviderError, type FailureKind, type PersistifyError } from '../../errors.ts';
 import type { SqliteSettings } from './options.ts';
-import type { PackedBatch } from './packed-batch.ts';
+import type { PackedBatch } from '../packed-batch.ts';
 import type { Dictionary } from './schema.ts';
 
 /** What a worker is started with. */

@@ -4,7 +4,7 @@ import type { BatchResult } from '../../mutation.ts';
 import { abandoned } from './commit.ts';
 import { DatabaseWriter } from './database-writer.ts';
 import { loadDriver } from './driver.ts';
-import { leftOutText } from './left-out-text.ts';
+import { leftOutText } from '../left-out-text.ts';
 import { postFailure, type WorkerAnswer, type WorkerMessage, type WorkerRequest, type WorkerStart, type WriteRequest } from './worker-messages.ts';
 
 // The thread that `WorkerCommitter` starts: it does one request behind the other. Both ends are this package's own, of one

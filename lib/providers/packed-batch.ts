@@ -1,4 +1,4 @@
-import type { Batch, Mutation } from '../../mutation.ts';
+import type { Batch, Mutation } from '../mutation.ts';
 
 /** What a mutation of a {@link PackedBatch} is. */
 export const kinds = { set: 0, delete: 1, clear: 2, touch: 3, expire: 4 } as const;

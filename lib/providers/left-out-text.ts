@@ -1,4 +1,4 @@
-import type { LeftOut } from '../../mutation.ts';
+import type { LeftOut } from '../mutation.ts';
 
 /** As a settling row and the answer of a worker hold it: what has one reason and message stands together, as thousands of expiries may, with a list of places. */
 export function leftOutText(leftOut: readonly LeftOut[]): string {

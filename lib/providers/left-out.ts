@@ -1,4 +1,4 @@
-import type { LeftOut } from '../../mutation.ts';
+import type { LeftOut } from '../mutation.ts';
 import { kinds, numberAt, type PackedBatch } from './packed-batch.ts';
 
 type Reason = LeftOut['reason'];

@@ -1,0 +1,69 @@
+import * as z from 'zod/mini';
+
+import { OptionsError } from './errors.ts';
+
+/** Options by name; others are refused. Each member's message says what is expected of it: `z.boolean('true or false')`. */
+export const object = <S extends z.core.$ZodShape>(shape: S) => z.strictObject(shape, 'an object of options');
+
+/**
+ * Checks what a user gave against a schema whose messages say what is expected.
+ * @param where heads the message: the call, or the option.
+ * @throws OptionsError that names what was wrong, what was expected and what came, with a guess at a name that is not known.
+ */
+export function check(schema: z.ZodMiniType, value: unknown, where: string): void {
+  const result = z.safeParse(schema, value, { reportInput: true });
+  if (!result.success) throw new OptionsError(result.error.issues.map((issue) => describe(issue, schema, where)).join(' '));
+}
+
+function describe(issue: z.core.$ZodIssue, schema: z.ZodMiniType, where: string): string {
+  const path = issue.path.map(String).join('.');
+  if (issue.code !== 'unrecognized_keys') {
+    return `${where}: ${path === '' ? 'the argument' : path} must be ${issue.message}, not ${show(issue.input)}.`;
+  }
+  const known = knownNames(schema, issue.path.map(String));
+  return issue.keys
+    .map((name) => {
+      const meant = closest(name, known);
+      return `${where}: there is no option ${path === '' ? '' : `${path}.`}${name}.${meant === undefined ? '' : ` Did you mean ${meant}?`} Known are ${known.join(', ')}.`;
+    })
+    .join(' ');
+}
+
+function knownNames(schema: z.ZodMiniType, path: readonly string[]): string[] {
+  let at: unknown = schema;
+  for (const step of path) at = unwrap(at)?.[step];
+  return Object.keys(unwrap(at) ?? {});
+}
+
+function unwrap(schema: unknown): Readonly<Record<string, unknown>> | undefined {
+  if (schema instanceof z.ZodMiniOptional) return unwrap(schema.def.innerType);
+  return schema instanceof z.ZodMiniObject ? schema.def.shape : undefined;
+}
+
+/** A value as a message names it. */
+export function show(value: unknown): string {
+  if (typeof value === 'string') return JSON.stringify(value.slice(0, 60));
+  if (typeof value === 'function') return 'a function';
+  if (typeof value === 'object' && value !== null) return Array.isArray(value) ? 'an array' : 'an object';
+  return typeof value === 'bigint' ? `${value}n` : String(value);
+}
+
+/** The candidate that `name` was probably meant to be: at most a third of its letters away (Levenshtein distance). */
+function closest(name: string, candidates: readonly string[]): string | undefined {
+  const ranked = candidates.map((candidate) => ({ candidate, distance: distance(name.toLowerCase(), candidate.toLowerCase()) }));
+  const best = ranked.sort((left, right) => left.distance - right.distance)[0];
+  return best !== undefined && best.distance <= Math.max(2, best.candidate.length / 3) ? best.candidate : undefined;
+}
+
+function distance(from: string, to: string): number {
+  let previous = Array.from({ length: to.length + 1 }, (_, index) => index);
+  for (const [row, letter] of Array.from(from).entries()) {
+    const current = [row + 1];
+    for (const [column, other] of Array.from(to).entries()) {
+      const substituted = (previous[column] ?? 0) + (letter === other ? 0 : 1);
+      current.push(Math.min(substituted, (previous[column + 1] ?? 0) + 1, (current[column] ?? 0) + 1));
+    }
+    previous = current;
+  }
+  return previous[to.length] ?? 0;
+}

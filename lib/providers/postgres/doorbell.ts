@@ -1,0 +1,51 @@
+import { setTimeout as delay } from 'node:timers/promises';
+
+import type { Connections } from './connections.ts';
+
+/** The channel of NOTIFY; the payload says which dictionary. */
+export const channel = 'rx_persistify';
+
+/** It rings at most 50 times a second: a NOTIFY takes a lock of the whole cluster until its commit. */
+const paceMs = 20;
+
+/**
+ * Tells other processes that something was committed, after the commit and beside it: inside of it, NOTIFY would make all commits
+ * of the cluster wait for one another. Who does not hear it looks by himself, a little later.
+ */
+export class Doorbell {
+  readonly #connections: Connections;
+  readonly #rung = new Set<string>();
+  #ringing: Promise<void> | undefined;
+
+  constructor(connections: Connections) {
+    this.#connections = connections;
+  }
+
+  ring(payload: string): void {
+    this.#rung.add(payload);
+    this.#ringing ??= this.#ring();
+  }
+
+  /** Done when what was rung is told. */
+  async close(): Promise<void> {
+    await this.#ringing;
+  }
+
+  async #ring(): Promise<void> {
+    while (this.#rung.size > 0) {
+      const payloads = [...this.#rung];
+      this.#rung.clear();
+      // There is nothing to be durable.
+      const text = `SELECT set_config('synchronous_commit', 'off', true), pg_notify('${channel}', p) FROM unnest($1::text[]) AS s (p)`;
+      const statement = { text, values: [payloads], rowMode: 'array' } as const;
+      await this.#connections.use((client) => client.query(statement), { doing: 'Notifying' }).catch(() => undefined);
+      await delay(paceMs);
+    }
+    this.#ringing = undefined;
+  }
+}
+
+/** How a notification names a dictionary. */
+export function payloadOf(schema: string, id: number): string {
+  return `${schema} ${id}`;
+}

@@ -1,0 +1,103 @@
+import { EventEmitter } from 'node:events';
+
+import { ProviderError } from '../../errors.ts';
+
+/** A statement as node-postgres takes it, answered with rows as arrays. */
+export interface Statement {
+  /** Prepared under this name once a connection; none: it is not kept. */
+  readonly name?: string;
+  readonly text: string;
+  readonly values?: readonly unknown[];
+  readonly rowMode: 'array';
+  readonly query_timeout?: number;
+}
+
+export interface Answer {
+  readonly rows: readonly (readonly unknown[])[];
+}
+
+/** What is used of a connection of node-postgres; it is an event emitter, too. Structural, so that the public types need no package that a user may lack. */
+export interface Client {
+  query(statement: Statement): Promise<Answer>;
+  query(text: string): Promise<unknown>;
+}
+
+/** A client that was made by itself. */
+export interface OwnClient extends Client {
+  connect(): Promise<unknown>;
+  end(): Promise<unknown>;
+  /** Lets the process end while the connection is open. The types of pg do not know it. */
+  unref?(): void;
+}
+
+/** A client of a pool. */
+export interface PoolClient extends Client {
+  /** Gives it back; `true`: it is closed, and none in its place. */
+  release(destroy?: boolean): void;
+}
+
+/** What is used of a `pg.Pool`. */
+export interface Pool {
+  connect(): Promise<PoolClient>;
+}
+
+/** A pool that was made by itself. */
+export interface OwnPool extends Pool {
+  end(): Promise<unknown>;
+}
+
+/** How to reach a server: the connection options of node-postgres. */
+export interface PostgresConnection {
+  readonly host?: string;
+  readonly port?: number;
+  readonly user?: string;
+  /** The password, or what fetches it for each connection, such as a token that expires. */
+  readonly password?: string | (() => string | Promise<string>);
+  readonly database?: string;
+  /** `true`, or the options of `tls.connect` of Node. */
+  readonly ssl?: boolean | object;
+  readonly application_name?: string;
+  /** Settings for the server, as in `-c search_path=app`. */
+  readonly options?: string;
+}
+
+/** What node-postgres is configured with. */
+export interface DriverConfig extends PostgresConnection {
+  readonly connectionString?: string;
+  readonly connectionTimeoutMillis: number;
+  readonly keepAlive: boolean;
+  readonly statement_timeout?: number;
+  readonly fallback_application_name: string;
+}
+
+export interface PoolConfig extends DriverConfig {
+  readonly max: number;
+  readonly allowExitOnIdle: boolean;
+}
+
+/** What is used of node-postgres. */
+export interface Driver {
+  readonly Client: new (config: DriverConfig) => OwnClient;
+  readonly Pool: new (config: PoolConfig) => OwnPool;
+}
+
+/**
+ * Loads pg, which is an optional peer: only once a dictionary is opened.
+ * @throws ProviderError that names the npm command, if it is missing.
+ */
+export async function loadDriver(): Promise<Driver> {
+  try {
+    const { default: driver } = await import('pg');
+    return driver;
+  } catch (error) {
+    const reason = error instanceof Error ? error.message : String(error);
+    throw new ProviderError(`The postgres provider needs the package pg, which cannot be loaded (${reason}): npm install pg`, { kind: 'halt', cause: error });
+  }
+}
+
+/** Hears an event of a client or a pool, whose types differ from version to version. Returns what ends it. */
+export function onEvent(emitter: unknown, event: 'error' | 'notification', listener: (told: unknown) => void): () => void {
+  if (!(emitter instanceof EventEmitter)) throw new ProviderError('pg gave something that is no event emitter.', { kind: 'halt' });
+  emitter.on(event, listener);
+  return () => void emitter.off(event, listener);
+}

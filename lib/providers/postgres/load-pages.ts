@@ -1,0 +1,57 @@
+import type { Entry, Page } from '../provider.ts';
+import { queryTimeoutMs } from './commit-in-steps.ts';
+import type { Connections } from './connections.ts';
+import { entryOf, numberOf } from './rows.ts';
+import type { DataSql } from './statements.ts';
+
+export interface LoadConfig {
+  readonly connections: Connections;
+  readonly data: DataSql;
+  /** The statement that tells the version. */
+  readonly head: string;
+  readonly doing: string;
+  readonly statementTimeoutMs: number;
+  /** What is thrown if the dictionary is not there as it was opened. */
+  readonly gone: () => Error;
+}
+
+const pageRows = 2_000;
+
+/** For how long a page may be looked at before the server ends the transaction, which holds up its vacuum. */
+const idleTimeoutMs = 60_000;
+
+/**
+ * Every entry, in pages, of one snapshot, whatever is committed meanwhile. The next page is on its way while one is looked at.
+ * The connection is released at the end, or when the iteration is left.
+ */
+export async function* loadPages({ connections, data, head, doing, statementTimeoutMs, gone }: LoadConfig): AsyncGenerator<Page, void, undefined> {
+  const lease = await connections.lease({ doing });
+  const query = async (text: string): Promise<readonly (readonly unknown[])[]> => {
+    const { rows } = await lease.client.query({ text, rowMode: 'array', query_timeout: queryTimeoutMs(statementTimeoutMs) });
+    return rows;
+  };
+  const fetchPage = async (): Promise<readonly Entry[]> => (await query(`FETCH ${pageRows} FROM rx_persistify_load`)).map(entryOf);
+  try {
+    await lease.client.query(
+      `BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; SET LOCAL statement_timeout = ${statementTimeoutMs}; SET LOCAL idle_in_transaction_session_timeout = ${idleTimeoutMs}`,
+    );
+    const [found] = await query(head);
+    if (found === undefined) throw gone();
+    const version = numberOf(found[0]);
+    await query(`DECLARE rx_persistify_load NO SCROLL CURSOR FOR ${data.entries()}`);
+    let entries = await fetchPage();
+    while (entries.length === pageRows) {
+      const next = fetchPage();
+      next.catch(() => undefined); // where the iteration is left, nobody waits for it
+      yield { entries, version };
+      entries = await next;
+    }
+    yield { entries, version };
+    await lease.client.query('ROLLBACK');
+    lease.end();
+  } catch (error) {
+    throw lease.fail(error);
+  } finally {
+    lease.cut(); // in the midst of a transaction, where it was left
+  }
+}

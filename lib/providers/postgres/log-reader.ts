@@ -1,0 +1,162 @@
+import { setImmediate as macrotask } from 'node:timers/promises';
+
+import type { CommitFeed, Cursor, Entry, Feed } from '../provider.ts';
+import { currentFormat } from './format.ts';
+import { literal } from './identifiers.ts';
+import type { OwnPast } from './own-past.ts';
+import { entryOf, numberOf, textOf } from './rows.ts';
+import type { DataSql, Dictionary, Names } from './statements.ts';
+
+/** Asks the server. */
+export type Query = (text: string, values: readonly unknown[]) => Promise<readonly (readonly unknown[])[]>;
+
+/** A look reads so many commits, as long as they have no more keys than these; or one commit, however large. */
+const lookCommits = 500;
+const lookKeys = 5_000;
+
+/** For how long the event loop is held at a stretch. */
+const stretchMs = 4;
+
+export interface LogReaderConfig {
+  readonly dictionary: Dictionary;
+  readonly names: Names;
+  readonly data: DataSql;
+  /** The session's own. */
+  readonly writer: string;
+  readonly past: OwnPast;
+  readonly since: Cursor;
+  readonly tell: (feed: Feed) => void;
+}
+
+/** One commit of the log, as a look answers it. */
+interface LogCommit {
+  readonly cursor: Required<Cursor>;
+  readonly isCleared: boolean;
+  /** The rows of its keys: each key, and its entry. */
+  readonly rows: (readonly unknown[])[];
+}
+
+/**
+ * Tells what was committed to a dictionary behind a cursor, from the log and from nothing else: each version has a row there, so
+ * that one that is not there was pruned, or belongs to a past that a restored database does not have.
+ */
+export class LogReader {
+  readonly #config: LogReaderConfig;
+  #cursor: Cursor;
+  /** Whether the log is to hold the row of the cursor. It has none of the empty beginning, nor of a table that was taken over. */
+  #isLogged: boolean | undefined;
+  #isEnded = false;
+
+  constructor(config: LogReaderConfig) {
+    this.#config = config;
+    this.#cursor = config.since;
+  }
+
+  /** Tells nothing more. */
+  end(): void {
+    this.#isEnded = true;
+  }
+
+  /** Reads on. Returns whether there is more. */
+  async read(query: Query): Promise<boolean> {
+    const { past, writer } = this.#config;
+    const { version } = this.#cursor;
+    const acknowledged = past.acknowledged; // before it is read, as commits may be acknowledged meanwhile
+    const rows = await query(this.#look(), [version, writer]);
+    const [first] = rows;
+    if (this.#isEnded) return false;
+    if (first === undefined) return this.#reset();
+    const head = numberOf(first[0]);
+    past.check(acknowledged, first[1] === null ? undefined : numberOf(first[1]));
+    const commits = commitsOf(rows);
+    const place = commits[0]?.cursor.version === version ? commits.shift() : undefined;
+    if (!this.#finds(head, place?.cursor)) return this.#reset();
+    let endsAt = performance.now() + stretchMs;
+    for (const commit of commits) {
+      if (commit.cursor.version !== this.#cursor.version + 1) return this.#reset();
+      const told = await this.#feedOf(commit, query);
+      if (performance.now() >= endsAt) {
+        await macrotask();
+        endsAt = performance.now() + stretchMs;
+      }
+      if (this.#isStopped()) return false;
+      this.#cursor = commit.cursor;
+      this.#isLogged = true;
+      this.#config.tell(told);
+    }
+    if (this.#cursor.version >= head) return false;
+    return commits.length > 0 || this.#reset(); // the row behind the cursor was pruned
+  }
+
+  /** Read by a method, as the compiler takes it for unchanged over an await. */
+  #isStopped(): boolean {
+    return this.#isEnded;
+  }
+
+  /** Whether the log still has the past that the cursor stands for. */
+  #finds(head: number, found: Required<Cursor> | undefined): boolean {
+    const { version, writer, number } = this.#cursor;
+    if (found === undefined) {
+      const isFirst = this.#isLogged === undefined && writer === undefined && number === undefined && (version === head || version === 0);
+      const isKnown = this.#isLogged === false && version <= head;
+      this.#isLogged = false;
+      return isFirst || isKnown;
+    }
+    if (this.#isLogged === false || version > head) return false;
+    this.#isLogged = true;
+    this.#cursor = found; // who wrote it is remembered, were it not known
+    return (writer === undefined || writer === found.writer) && (number === undefined || number === found.number);
+  }
+
+  #reset(): false {
+    this.#config.tell({ type: 'reset' });
+    return false;
+  }
+
+  async #feedOf({ cursor, isCleared, rows }: LogCommit, query: Query): Promise<CommitFeed> {
+    if (cursor.writer === this.#config.writer) return { type: 'commit', cursor, cleared: false, entries: [], deleted: [] };
+    if (isCleared) {
+      // What it set and later commits have changed again is told by those.
+      const entries = (await query(this.#config.data.entriesOfVersion('$1::bigint'), [cursor.version])).map(entryOf);
+      return { type: 'commit', cursor, cleared: true, entries, deleted: [] };
+    }
+    const entries: Entry[] = [];
+    const deleted: string[] = [];
+    for (const [key, ...entry] of rows) {
+      if (entry[0] === null) deleted.push(textOf(key));
+      else entries.push(entryOf(entry));
+    }
+    return { type: 'commit', cursor, cleared: false, entries, deleted };
+  }
+
+  /**
+   * One statement, and so one snapshot: the head, the number that the session's writer has settled, the log from the cursor's own
+   * row on, and the entries of its keys, one by one by their index (OFFSET 0 keeps the planner from reading the whole table).
+   */
+  #look(): string {
+    const { names, data, dictionary } = this.#config;
+    const keys = 'coalesce(cardinality(g.keys), 0)';
+    return (
+      `SELECT d.head, (SELECT w.number FROM ${names.writers} AS w WHERE w.dictionary = d.id AND w.writer = $2), l.version, l.writer, l.number, l.keys IS NULL, e.k, t.* ` +
+      `FROM ${names.dictionaries} AS d LEFT JOIN LATERAL (SELECT * FROM (SELECT g.*, sum(${keys}) OVER (ORDER BY g.version) - ${keys} AS before ` +
+      `FROM (SELECT * FROM ${names.log} AS o WHERE o.dictionary = d.id AND o.version >= $1 ORDER BY o.version LIMIT ${lookCommits}) AS g) AS h ` +
+      `WHERE h.before < ${lookKeys}) AS l ON true ` +
+      'LEFT JOIN LATERAL unnest(CASE WHEN l.version > $1 AND l.writer <> $2 THEN l.keys END) AS e (k) ON true ' +
+      `LEFT JOIN LATERAL (${data.entryOf('e.k')} OFFSET 0) AS t ON true ` +
+      `WHERE d.id = ${dictionary.id} AND d.table_name = ${literal(dictionary.table)} AND d.format = ${currentFormat} ORDER BY l.version`
+    );
+  }
+}
+
+/** The commits of a look's rows, which stand together and in order. */
+function commitsOf(rows: readonly (readonly unknown[])[]): LogCommit[] {
+  const commits: LogCommit[] = [];
+  for (const [, , version, writer, number, isCleared, ...entry] of rows) {
+    if (version === null) continue; // the log is empty
+    const last = commits.at(-1);
+    const cursor = { version: numberOf(version), writer: textOf(writer), number: numberOf(number) };
+    if (last?.cursor.version === cursor.version) last.rows.push(entry);
+    else commits.push({ cursor, isCleared: isCleared === true, rows: entry[0] === null ? [] : [entry] });
+  }
+  return commits;
+}

@@ -1,0 +1,49 @@
+import { DataLostError, type PersistifyError } from '../../errors.ts';
+
+/** The newest commit of a session that was acknowledged. */
+export interface Acknowledged {
+  readonly number: number;
+  readonly version: number;
+  /** As `performance.now` tells it. */
+  readonly at: number;
+}
+
+/** Of a writer that was silent for longer, storage may have forgotten the number. */
+const memoryMs = 24 * 3_600_000;
+
+/**
+ * What a session was told to be saved, held against what storage says of it later: a server that was restored to an earlier state,
+ * or replaced by one that lacked the last commits, has a lower number.
+ */
+export class OwnPast {
+  readonly #report: (error: PersistifyError) => void;
+  readonly #where: string;
+  #acknowledged: Acknowledged | undefined;
+
+  /** @param where the dictionary and its place, for the message. */
+  constructor(where: string, report: (error: PersistifyError) => void) {
+    this.#where = where;
+    this.#report = report;
+  }
+
+  get acknowledged(): Acknowledged | undefined {
+    return this.#acknowledged;
+  }
+
+  acknowledge(number: number, version: number): void {
+    this.#acknowledged = { number, version, at: performance.now() };
+  }
+
+  /**
+   * @param acknowledged what was acknowledged when storage was asked.
+   * @param settled the number that storage has for this session's writer.
+   */
+  check(acknowledged: Acknowledged | undefined, settled: number | undefined): void {
+    if (acknowledged === undefined || (settled ?? 0) >= acknowledged.number || performance.now() - acknowledged.at > memoryMs) return;
+    if (this.#acknowledged === acknowledged) this.#acknowledged = undefined; // it is told once
+    const message =
+      `${this.#where} has lost commits that it had acknowledged: it once was at version ${acknowledged.version} of this process, and is not any more. ` +
+      'It was restored to an earlier state, or failed over to a server that lacked the last commits. What is there now is shown; what is lost must be written again.';
+    this.#report(new DataLostError(message, { version: acknowledged.version }));
+  }
+}

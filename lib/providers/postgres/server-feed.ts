@@ -1,0 +1,150 @@
+import { PersistifyError } from '../../errors.ts';
+import type { Connections, OwnConnection } from './connections.ts';
+import { channel } from './doorbell.ts';
+import { onEvent } from './driver.ts';
+import { isConnectionLost } from './failures.ts';
+import type { Query } from './log-reader.ts';
+
+/** Who wants to hear of commits. */
+export interface FeedListener {
+  /** The payload of the notifications that concern it. */
+  readonly payload: string;
+  /** Reads what is new; resolves to whether there is more. */
+  read(query: Query): Promise<boolean>;
+  /** The connection is lost. */
+  fail(error: unknown): void;
+}
+
+export interface FeedConfig {
+  readonly connections: Connections;
+  /** Whether it hears by LISTEN, on a connection of its own. */
+  readonly listens: boolean;
+  readonly pollMs: number;
+  /** How long an answer is waited for. */
+  readonly timeoutMs: number;
+}
+
+/**
+ * Notices commits, and has its listeners read what is new: at each notification, and slowly by itself, since a connection can die
+ * without a sign. There as long as there are listeners; it keeps no process alive.
+ */
+export class ServerFeed {
+  readonly #config: FeedConfig;
+  readonly #listeners = new Set<FeedListener>();
+  /** Who has a reason to look. */
+  readonly #due = new Set<FeedListener>();
+  #connection: Promise<OwnConnection> | undefined;
+  #looking: Promise<void> | undefined;
+  #timer: ReturnType<typeof setInterval> | undefined;
+
+  constructor(config: FeedConfig) {
+    this.#config = config;
+  }
+
+  /** Begins to tell, soon. Returns what ends it, and is done when nothing is held for it any more. */
+  join(listener: FeedListener): () => Promise<void> {
+    this.#listeners.add(listener);
+    this.#due.add(listener);
+    this.#timer ??= setInterval(() => this.#lookForAll(), this.#config.pollMs).unref();
+    queueMicrotask(() => this.#look());
+    return () => this.#leave(listener);
+  }
+
+  async #leave(listener: FeedListener): Promise<void> {
+    this.#listeners.delete(listener);
+    this.#due.delete(listener);
+    if (this.#listeners.size > 0) return;
+    clearInterval(this.#timer);
+    this.#timer = undefined;
+    this.#disconnect();
+    await this.#looking;
+  }
+
+  #lookForAll(): void {
+    for (const listener of this.#listeners) this.#due.add(listener);
+    this.#look();
+  }
+
+  #look(): void {
+    if (this.#due.size === 0) return;
+    this.#looking ??= this.#lookWhileDue();
+  }
+
+  async #lookWhileDue(): Promise<void> {
+    try {
+      const query = await this.#openQuery();
+      for (let [listener] = this.#due; listener !== undefined; [listener] = this.#due) {
+        this.#due.delete(listener);
+        await this.#serve(listener, query);
+      }
+    } catch (error) {
+      this.#lost(error);
+    } finally {
+      this.#looking = undefined;
+      this.#look(); // for who came meanwhile
+    }
+  }
+
+  /** What fails for one, as its table is gone, may do for the others. */
+  async #serve(listener: FeedListener, query: Query): Promise<void> {
+    try {
+      if ((await listener.read(query)) && this.#listeners.has(listener)) this.#due.add(listener);
+    } catch (error) {
+      const cause = error instanceof PersistifyError ? error.cause : error;
+      if (isConnectionLost(cause)) throw error;
+      listener.fail(error);
+    }
+  }
+
+  /** How to ask the server: LISTEN comes first, and all look after it, so that nothing falls between. */
+  async #openQuery(): Promise<Query> {
+    const { connections, listens } = this.#config;
+    if (!listens) return (text, values) => connections.use(async (client) => (await client.query({ text, values, rowMode: 'array' })).rows, { doing: 'Watching' });
+    const { client } = await this.#inTime((this.#connection ??= this.#listen()));
+    return async (text, values) => (await this.#inTime(client.query({ text, values, rowMode: 'array' }))).rows;
+  }
+
+  async #listen(): Promise<OwnConnection> {
+    const connection = await this.#config.connections.own((error) => this.#lost(error));
+    try {
+      onEvent(connection.client, 'notification', (told) => this.#notified(told));
+      await connection.client.query(`LISTEN ${channel}`);
+    } catch (error) {
+      connection.end();
+      throw error;
+    }
+    for (const listener of this.#listeners) this.#due.add(listener);
+    return connection;
+  }
+
+  #notified(told: unknown): void {
+    const payload: unknown = typeof told === 'object' && told !== null && 'payload' in told ? told.payload : undefined;
+    for (const listener of this.#listeners) if (listener.payload === payload) this.#due.add(listener);
+    this.#look();
+  }
+
+  #lost(error: unknown): void {
+    this.#disconnect();
+    for (const listener of [...this.#listeners]) listener.fail(error);
+  }
+
+  #disconnect(): void {
+    const connection = this.#connection;
+    this.#connection = undefined;
+    connection?.then((opened) => opened.end(), () => undefined);
+  }
+
+  /** Waits for an answer, but not for ever, and without keeping the process alive. */
+  async #inTime<T>(answer: Promise<T>): Promise<T> {
+    let timer: ReturnType<typeof setTimeout> | undefined;
+    const late = new Promise<never>((_, reject) => {
+      timer = setTimeout(() => reject(new Error('Query read timeout')), this.#config.timeoutMs).unref();
+    });
+    answer.catch(() => undefined); // it may fail after its time
+    try {
+      return await Promise.race([answer, late]);
+    } finally {
+      clearTimeout(timer);
+    }
+  }
+}

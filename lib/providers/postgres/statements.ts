@@ -1,0 +1,126 @@
+import { quote } from './identifiers.ts';
+import type { PostgresColumns } from './options.ts';
+
+/** What a value's column may be. */
+export type ValueType = 'json' | 'jsonb' | 'text';
+
+/** A dictionary as its schema knows it. */
+export interface Dictionary {
+  readonly id: number;
+  readonly name: string;
+  readonly table: string;
+  readonly valueType: ValueType;
+}
+
+/** The rows of this library's own tables that a dictionary has, and its data, as they are named in SQL. */
+export interface Names {
+  readonly dictionaries: string;
+  readonly writers: string;
+  readonly log: string;
+  readonly data: string;
+}
+
+export function namesOf(schema: string, { table }: Pick<Dictionary, 'table'>): Names {
+  const named = (name: string): string => `${quote(schema)}.${quote(name)}`;
+  return {
+    dictionaries: named('rx_persistify_dictionaries'),
+    writers: named('rx_persistify_writers'),
+    log: named('rx_persistify_log'),
+    data: named(table),
+  };
+}
+
+/** Expressions in SQL: parameters of a statement, or variables of a function. */
+export interface UpsertParts {
+  readonly keys: string;
+  /** The values' texts, one a line: they hold no line breaks, and lines are read faster than the elements of an array. */
+  readonly lines: string;
+  /** An array, null where no set has one. */
+  readonly deadlines: string;
+  readonly now: string;
+  readonly version: string;
+}
+
+/** The statements by which a dictionary's own table is changed and read; the same for one message and for many. */
+export class DataSql {
+  readonly #data: string;
+  readonly #columns: Required<PostgresColumns>;
+  readonly #valueType: ValueType;
+
+  constructor(data: string, columns: Required<PostgresColumns>, valueType: ValueType) {
+    this.#data = data;
+    this.#columns = columns;
+    this.#valueType = valueType;
+  }
+
+  upsert({ keys, lines, deadlines, now, version }: UpsertParts): string {
+    const { key, value, createdAt, updatedAt, version: versionColumn, expiresAt } = this.#columns;
+    const names = [key, value, createdAt, updatedAt, versionColumn, expiresAt].map(quote).join(', ');
+    const updates = [value, updatedAt, versionColumn, expiresAt].map((name) => `${quote(name)} = excluded.${quote(name)}`).join(', ');
+    return (
+      `INSERT INTO ${this.#data} AS t (${names}) SELECT s.k, s.v::${this.#valueType}, ${now}, ${now}, ${version}, s.d ` +
+      `FROM unnest(${keys}, string_to_array(${lines}, E'\\n'), ${deadlines}) AS s (k, v, d) ON CONFLICT (${quote(key)}) DO UPDATE SET ${updates}`
+    );
+  }
+
+  /** Without a WHERE, as all goes. */
+  clear(): string {
+    return `DELETE FROM ${this.#data}`;
+  }
+
+  delete(keys: string): string {
+    return `DELETE FROM ${this.#data} AS t WHERE t.${quote(this.#columns.key)} = ANY (${keys})`;
+  }
+
+  /** A deadline of null is never: it is the later one, and no comparison with it holds. */
+  touch(keys: string, deadlines: string): string {
+    const { key, expiresAt } = this.#columns;
+    const deadline = `t.${quote(expiresAt)}`;
+    return (
+      `UPDATE ${this.#data} AS t SET ${quote(expiresAt)} = s.d FROM unnest(${keys}, ${deadlines}) AS s (k, d) ` +
+      `WHERE t.${quote(key)} = s.k AND ${deadline} IS NOT NULL AND (s.d IS NULL OR ${deadline} < s.d)`
+    );
+  }
+
+  /** Removes what has ended and was not written since; answers the keys removed. */
+  expire(keys: string, versions: string, now: string): string {
+    const { key, version, expiresAt } = this.#columns;
+    return (
+      `DELETE FROM ${this.#data} AS t USING unnest(${keys}, ${versions}) AS s (k, v) ` +
+      `WHERE t.${quote(key)} = s.k AND greatest(coalesce(t.${quote(version)}, 1), 1) = s.v AND t.${quote(expiresAt)} <= ${now} RETURNING s.k`
+    );
+  }
+
+  /** The version of each of these keys that is there. */
+  versions(keys: string): string {
+    const { key, version } = this.#columns;
+    return `SELECT t.${quote(key)}, greatest(coalesce(t.${quote(version)}, 1), 1) FROM ${this.#data} AS t WHERE t.${quote(key)} = ANY (${keys})`;
+  }
+
+  /** Whether one of these keys has not the version beside it; 0: it is to be absent. */
+  hasConflict(keys: string, versions: string): string {
+    const { key, version } = this.#columns;
+    return (
+      `EXISTS (SELECT FROM unnest(${keys}, ${versions}) AS s (k, v) LEFT JOIN ${this.#data} AS t ON t.${quote(key)} = s.k ` +
+      `WHERE CASE WHEN t.${quote(key)} IS NULL THEN 0 ELSE greatest(coalesce(t.${quote(version)}, 1), 1) END <> s.v)`
+    );
+  }
+
+  /** Key, value, version and deadline of every entry. */
+  entries(condition = ''): string {
+    const { key, value, version, expiresAt } = this.#columns;
+    return `SELECT t.${quote(key)}, t.${quote(value)}::text, t.${quote(version)}, t.${quote(expiresAt)} FROM ${this.#data} AS t${condition}`;
+  }
+
+  entryOf(key: string): string {
+    return this.entries(` WHERE t.${quote(this.#columns.key)} = ${key}`);
+  }
+
+  entriesOf(keys: string): string {
+    return this.entries(` WHERE t.${quote(this.#columns.key)} = ANY (${keys})`);
+  }
+
+  entriesOfVersion(version: string): string {
+    return this.entries(` WHERE t.${quote(this.#columns.version)} = ${version}`);
+  }
+}
