@@ -10,9 +10,9 @@ export type { PostgresConnection } from './driver.ts';
 export interface PostgresOptions {
   /**
    * A connection string (`postgres://user:password@host:5432/database?sslmode=require`), or what node-postgres takes in its place.
-   * @default the environment: PGHOST, PGPORT, PGUSER, PGPASSWORD, PGDATABASE, as node-postgres has it
+   * @default the environment (PGHOST, PGPORT, PGUSER, PGPASSWORD, PGDATABASE), as node-postgres has it
    */
-  readonly connection?: string | PostgresConnection;
+  readonly connection?: string | PostgresConnection | undefined;
   /** A `pg.Pool` of your own in place of `connection`. It is not ended, and one of its clients serves the feed. */
   readonly pool?: PostgresPool;
   /**
