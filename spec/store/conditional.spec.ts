@@ -289,4 +289,45 @@ describe('a conditional write', () => {
     expect(store.has('k')).toBe(false);
     await store.close();
   });
+
+  it('is not discarded by a reload that was called before it, and neither is what follows it', async () => {
+    const provider = controlledProvider();
+    const busy = gate();
+    provider.verdict = () => busy.opened;
+    const store = await persistify(provider).open<Numbers>('a');
+    store.set('first', 1);
+    const flushing = store.flush();
+    await settled();
+    const reloading = store.reload();
+    const adding = store.addAndSave('k', 1);
+    await settled(1);
+    const updating = store.updateAndSave('first', increment);
+    busy.open();
+    await Promise.all([flushing, reloading]);
+    expect([await adding, await updating]).toEqual([true, 2]);
+    await store.close();
+  });
+});
+
+describe('who waits for what was undone', () => {
+  it('is not left waiting when a reload discards the rest', async () => {
+    const provider = controlledProvider();
+    const busy = gate();
+    provider.verdict = () => busy.opened;
+    const store = await persistify(provider).open<Numbers>('a');
+    const first = store.setAndSave('first', 1);
+    await settled();
+    store.set('discarded', 1);
+    const reloading = store.reload();
+    const undo = (): void => {
+      store.set('undone', 1);
+      throw new Error('undo');
+    };
+    expect(() => store.transaction(undo)).toThrow('undo');
+    const flushing = store.flush().catch((error: unknown) => error);
+    busy.open();
+    await Promise.all([first, reloading]);
+    expect(await flushing).toMatchObject({ code: 'DISCARDED', keys: ['discarded'] });
+    await store.close();
+  });
 });
