@@ -1,5 +1,6 @@
 import { unlessAborted } from './aborted.ts';
 import type { Layers } from './layers.ts';
+import type { Seen } from './looks.ts';
 import { isMortal } from './overlay.ts';
 import type { Saver } from './saver.ts';
 import type { Writes } from './writes.ts';
@@ -10,8 +11,8 @@ export interface ConditionalWritesConfig {
   readonly saver: Saver<unknown>;
   /** Resolves when `withLimits` leaves room for a write of `key`; `undefined` where it does. */
   readonly room: (key: string, json: string, signal: AbortSignal | undefined) => Promise<void> | undefined;
-  /** Makes known what storage has under `key` in place of the version that was thought. */
-  readonly look: (key: string, thought: number) => Promise<void>;
+  /** Tells what storage has under `key`. */
+  readonly look: (key: string) => Promise<Seen>;
 }
 
 export interface Decision {
@@ -56,6 +57,9 @@ export class ConditionalWrites {
 
   async #write(key: string, { make, ttlMs, isUpdate, signal }: Decision): Promise<Outcome> {
     const { layers, writes, saver, room, look } = this.#config;
+    const { lifetimes } = layers;
+    /** Storage was seen to have nothing in place of this version, which the feed has not told yet. */
+    let absentInPlaceOf: number | undefined;
     for (;;) {
       signal?.throwIfAborted();
       writes.checkOpen();
@@ -65,7 +69,10 @@ export class ConditionalWrites {
         await saver.saved([key], signal);
         continue;
       }
-      const present = layers.find(key);
+      const version = layers.baseVersion(key);
+      // What memory has come to know since is newer.
+      const isAbsent = absentInPlaceOf === version;
+      const present = isAbsent ? undefined : layers.find(key);
       const input = make(present?.value);
       if (input === undefined) return { isWritten: false, value: present?.value };
       const { value, json } = writes.prepare(key, input);
@@ -74,13 +81,15 @@ export class ConditionalWrites {
         await waiting;
         continue;
       }
-      const { lifetimes } = layers;
       const ownTtl = isUpdate && present !== undefined && isMortal(present) ? lifetimes.ownTtl(present) : ttlMs;
       const expiresAt = isUpdate && present !== undefined ? lifetimes.deadlineKept(present) : lifetimes.deadline(ttlMs);
-      const expect = layers.baseVersion(key);
+      const expect = isAbsent ? 0 : version;
       const outcome = await saver.propose({ key, value, json, expect, expiresAt: expiresAt === Infinity ? undefined : expiresAt, ownTtl });
       if (outcome === 'accepted') return { isWritten: true, value };
-      if (outcome === 'conflict') await look(key, expect);
+      if (outcome !== 'conflict') continue;
+      const seen = await look(key);
+      if (seen !== undefined && seen !== 'in memory') throw writes.unreadable(seen);
+      absentInPlaceOf = seen === undefined ? version : undefined;
     }
   }
 }

@@ -118,12 +118,12 @@ export class Dictionary {
       onWritten: kind.onWritten,
       onPending: () => this.#saver.announce(),
     });
-    this.waiting = new WaitingWrites({ layers, writes: this.writes, limits, saver: this.#saver, settings, look: (key, thought) => this.#looks.at(key, thought) });
+    this.waiting = new WaitingWrites({ layers, writes: this.writes, limits, saver: this.#saver, settings, look: (key) => this.#looks.at(key) });
     this.#looks = new Looks({
       layers,
       session,
       settings,
-      remote: () => this.#remote,
+      hasFeed: () => this.#remote !== undefined,
       readBetween: (step) => this.#readBetween(step),
       readAll: () => this.#readAnew(0, 'remote'),
       tell: (differences) => this.writes.tellDifferences(differences, 'remote'),

@@ -1,4 +1,4 @@
-import { defer, firstValueFrom, race, timer } from 'rxjs';
+import { defer, firstValueFrom } from 'rxjs';
 
 import type { Quarantined } from './change.ts';
 import { LoadError, ProviderError, SaveError } from './errors.ts';
@@ -6,26 +6,25 @@ import type { Difference, Layers, LoadedEntry } from './layers.ts';
 import { loadedEntry, takeUp } from './loading.ts';
 import { isRetryable } from './provider-failure.ts';
 import type { ProviderSession } from './providers/provider.ts';
-import type { RemoteCommits } from './remote-commits.ts';
 import type { Settings } from './settings.ts';
 import { backoff } from './streams/backoff.ts';
 
-/** How long the feed may take to tell what storage knows before that is asked for it. */
-const FEED_MS = 100;
+/** What storage has under a key: what memory has now, too, or something that cannot be read, or nothing. */
+export type Seen = 'in memory' | Quarantined | undefined;
 
 export interface LooksConfig {
   readonly layers: Layers<unknown>;
   readonly session: ProviderSession;
   readonly settings: Settings;
-  /** Where there is a feed. */
-  readonly remote: () => RemoteCommits<unknown> | undefined;
+  /** Whether a feed tells what storage has. */
+  readonly hasFeed: () => boolean;
   /** Runs what reads storage when no batch is under way. */
   readonly readBetween: (step: () => Promise<void>) => Promise<void>;
   readonly readAll: () => Promise<unknown>;
   readonly tell: (differences: readonly Difference<unknown>[]) => void;
 }
 
-/** Makes known what storage has under a key of which it was found to have something else than was thought. */
+/** Looks at what storage has under a key of which it was found to have something else than was thought. */
 export class Looks {
   readonly #config: LooksConfig;
 
@@ -34,42 +33,40 @@ export class Looks {
   }
 
   /**
-   * Looks for another version than the one that was thought. The feed has the first word, as it has an order: that a key
-   * is absent is read without a version, and what the feed tells afterwards could be older.
+   * Memory has it then, and 'in memory' is the answer; but not where the key is absent, or cannot be read, and a feed will tell so:
+   * this is seen without a version, and what the feed tells next may be older.
    * @throws SaveError if storage cannot be read; what was to be decided is not stored.
    */
-  async at(key: string, thought: number): Promise<void> {
-    const { layers, remote, settings } = this.#config;
-    const feed = remote();
-    const isKnown = (): boolean => layers.baseVersion(key) !== thought;
-    if (!isKnown() && feed?.isBehind === true) await firstValueFrom(race(feed.caughtUp$, timer(FEED_MS, settings.scheduler)), { defaultValue: undefined });
-    if (!isKnown()) await this.#read(key);
-  }
-
-  async #read(key: string): Promise<void> {
+  async at(key: string): Promise<Seen> {
     const { session, settings, readAll } = this.#config;
     const { retry, scheduler } = settings;
-    const reading$ = defer(() => (session.read === undefined ? readAll() : this.#readOne(key))).pipe(
+    const reading$ = defer(() => (session.read === undefined ? readAll().then((): Seen => 'in memory') : this.#see(key))).pipe(
       backoff({ ...retry, scheduler, random: Math.random, retryable: (error) => isRetryable(causeOf(error)), onRetry: () => undefined }),
     );
     try {
-      await firstValueFrom(reading$, { defaultValue: undefined });
+      return await firstValueFrom(reading$);
     } catch (error) {
       if (!(error instanceof LoadError || error instanceof ProviderError)) throw error;
       throw new SaveError(`Not decided: what storage has under ${JSON.stringify(key)} could not be read (${error.message}). Nothing was changed.`, { outcome: 'discarded', keys: [key], cause: error });
     }
   }
 
-  #readOne(key: string): Promise<void> {
-    const { layers, session, settings, readBetween, tell } = this.#config;
-    return readBetween(async () => {
-      const [entry] = (await session.read?.([key])) ?? [];
+  async #see(key: string): Promise<Seen> {
+    const { layers, session, settings, hasFeed, readBetween, tell } = this.#config;
+    const found: { of: Seen } = { of: 'in memory' };
+    await readBetween(async () => {
+      const [stored] = (await session.read?.([key])) ?? [];
+      const seen: { entry?: LoadedEntry<unknown>; quarantined?: Quarantined } = {};
+      if (stored !== undefined) takeUp(stored, settings.format, { entry: (_, value) => (seen.entry = loadedEntry(stored, value)), quarantined: (bad) => (seen.quarantined = bad) });
+      if (seen.entry === undefined && hasFeed()) {
+        found.of = seen.quarantined;
+        return;
+      }
       const differences: Difference<unknown>[] = [];
-      const found: { of?: LoadedEntry<unknown> | Quarantined } = {};
-      if (entry !== undefined) takeUp(entry, settings.format, { entry: (_, value) => (found.of = loadedEntry(entry, value)), quarantined: (bad) => (found.of = bad) });
-      layers.rebaseOne(key, found.of, settings.format.toText, differences);
+      layers.rebaseOne(key, seen.entry ?? seen.quarantined, settings.format.toText, differences);
       tell(differences);
     });
+    return found.of;
   }
 }
 

@@ -1,5 +1,3 @@
-import { filter, Subject, type Observable } from 'rxjs';
-
 import type { Quarantined } from './change.ts';
 import type { Difference, Layers, LoadedEntry, Settled } from './layers.ts';
 
@@ -38,21 +36,10 @@ export class RemoteCommits<V> {
   #clearedAt = 0;
   /** Up to which version the feed has told everything. */
   #passed: number;
-  /** The highest version that storage has answered a batch of this process with. */
-  #answered: number;
-  readonly #progress = new Subject<undefined>();
-  /** The feed has told everything up to the last answer. */
-  readonly caughtUp$: Observable<undefined> = this.#progress.pipe(filter(() => !this.isBehind));
 
   constructor(config: RemoteCommitsConfig<V>, version: number) {
     this.#config = config;
     this.#passed = version;
-    this.#answered = version;
-  }
-
-  /** Whether storage has told this process of something that the feed has not told yet. */
-  get isBehind(): boolean {
-    return this.#passed < this.#answered;
   }
 
   /** Returns what reads see change. */
@@ -73,8 +60,6 @@ export class RemoteCommits<V> {
     this.#removals.length = 0;
     this.#clearedAt = 0;
     this.#passed = version;
-    this.#answered = version;
-    this.#progress.next(undefined);
   }
 
   /** The feed has told everything up to `version`. */
@@ -84,12 +69,10 @@ export class RemoteCommits<V> {
     for (const removal of this.#removals.splice(0, due === -1 ? this.#removals.length : due)) {
       for (const key of removal.keys) if (this.#removed.get(key) === removal.version) this.#removed.delete(key);
     }
-    this.#progress.next(undefined);
   }
 
   /** A batch of this process was acknowledged. Returns what reads see change by what was held. */
   settled({ version, removed, isCleared }: Settled<V>): Difference<V>[] {
-    this.#answered = Math.max(this.#answered, version);
     if (isCleared) this.#clearedAt = version;
     if (removed.length > 0) this.#removals.push({ version, keys: removed });
     for (const key of removed) this.#removed.set(key, version);

@@ -1,5 +1,5 @@
 import { abortReason } from './aborted.ts';
-import { ConditionalWrites } from './conditional-writes.ts';
+import { ConditionalWrites, type ConditionalWritesConfig } from './conditional-writes.ts';
 import { SaveError } from './errors.ts';
 import { checkKey } from './key.ts';
 import type { Layers } from './layers.ts';
@@ -16,8 +16,7 @@ export interface WaitingWritesConfig {
   readonly saver: Saver<unknown>;
   readonly settings: Settings;
   readonly layers: Layers<unknown>;
-  /** Makes known what storage has under a key in place of the version that was thought. */
-  readonly look: (key: string, thought: number) => Promise<void>;
+  readonly look: ConditionalWritesConfig['look'];
 }
 
 /**

@@ -1,4 +1,4 @@
-import type { Change, Origin } from './change.ts';
+import type { Change, Origin, Quarantined } from './change.ts';
 import { EntriesView } from './entries-view.ts';
 import { CorruptDataError, InvalidValueError, OptionsError, StoreClosedError } from './errors.ts';
 import { checkKey } from './key.ts';
@@ -323,8 +323,12 @@ export class Writes {
   /** @throws CorruptDataError if what storage has cannot be read. */
   checkReadable(key: string): void {
     const bad = this.#layers.quarantined.get(key);
-    if (bad === undefined) return;
-    throw new CorruptDataError(`What is stored under ${JSON.stringify(key)} cannot be read (${bad.error.message}), so there is nothing to decide on: set or delete it.`, { key, cause: bad.error });
+    if (bad !== undefined) throw this.unreadable(bad);
+  }
+
+  /** What a write that depends on what is there ends with. */
+  unreadable({ key, error }: Quarantined): CorruptDataError {
+    return new CorruptDataError(`What is stored under ${JSON.stringify(key)} cannot be read (${error.message}), so there is nothing to decide on: set or delete it.`, { key, cause: error });
   }
 
   #checkStorable(key: string, json: string): void {

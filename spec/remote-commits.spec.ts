@@ -1,5 +1,5 @@
 import fc from 'fast-check';
-import { memory, persistify, type Batch, type BatchResult, type Change, type Feed, type Page, type Provider, type ProviderSession, type SetChange, type Store } from 'rx-persistify';
+import { memory, persistify, type Batch, type BatchResult, type Change, type CommitFeed, type Feed, type Page, type Provider, type ProviderSession, type Store } from 'rx-persistify';
 import { Observable } from 'rxjs';
 import { describe, expect, it } from 'vitest';
 
@@ -8,12 +8,19 @@ import { settled } from './support/controlled-provider.ts';
 const KEYS = ['a', 'b', 'c'] as const;
 type Numbers = Record<string, number>;
 
+/** When what was stored. */
+class Versions {
+  /** By value. */
+  readonly sets = new Map<number, number>();
+  readonly deletions: { readonly key: string; readonly version: number }[] = [];
+}
+
 /** A store whose writes reach storage, are acknowledged, and whose feed tells, when the test says so. */
 class Process {
   readonly changes: Change<string, number>[] = [];
   /** What was told though this process knew of something later. */
   readonly stale: Change<string, number>[] = [];
-  readonly #versions: Map<number, number>;
+  readonly #versions: Versions;
   /** The version that this process knows each key at. */
   readonly #known = new Map<string, number>();
   readonly #provider: Provider;
@@ -24,8 +31,8 @@ class Process {
   readonly #toAnswer: (() => void)[] = [];
   isFree = false;
 
-  /** `versions` has the version at which each value was stored. `isOwnTold`: its feed tells of its own commits what others' are told. */
-  constructor(shared: Provider, versions: Map<number, number>, isOwnTold: boolean) {
+  /** `isOwnTold`: its feed tells of its own commits what others' are told. */
+  constructor(shared: Provider, versions: Versions, isOwnTold: boolean) {
     this.#versions = versions;
     this.#provider = {
       name: 'held',
@@ -53,7 +60,7 @@ class Process {
     this.#store = await persistify(this.#provider).withBatch({ size: 1 }).open<Numbers>('shared');
     this.#store.changes$.subscribe((change) => {
       this.changes.push(change);
-      if (change.origin === 'remote' && change.type === 'set') this.#learn(change);
+      if (change.origin === 'remote') this.#learn(change);
     });
   }
 
@@ -83,10 +90,15 @@ class Process {
     for (const held of [this.#toStore, this.#toTell, this.#toAcknowledge, this.#toAnswer]) for (const go of held.splice(0)) go();
   }
 
-  #learn(change: SetChange<string, number>): void {
-    const version = this.#versions.get(change.value) ?? 0;
-    if (version <= (this.#known.get(change.key) ?? 0)) this.stale.push(change);
-    this.#known.set(change.key, version);
+  /** Of a deletion it is not told which one it was: the earliest that it can have been. */
+  #learn(change: Change<string, number>): void {
+    if (change.type === 'clear') return;
+    const { key } = change;
+    const known = this.#known.get(key) ?? 0;
+    const { sets, deletions } = this.#versions;
+    const version = change.type === 'set' ? sets.get(change.value) : deletions.find((deletion) => deletion.key === key && deletion.version > known)?.version;
+    if (version === undefined || version <= known) this.stale.push(change);
+    else this.#known.set(key, version);
   }
 
   async #write({ mutations }: Batch, write: () => Promise<BatchResult>): Promise<BatchResult> {
@@ -114,12 +126,19 @@ class Process {
     return this.isFree ? Promise.resolve() : new Promise((resolve) => held.push(resolve));
   }
 
+  #record({ cursor: { version }, cleared, entries, deleted }: CommitFeed): void {
+    const { sets, deletions } = this.#versions;
+    for (const entry of entries) sets.set(Number(entry.json), entry.version);
+    const keys = cleared ? KEYS.filter((key) => entries.every((entry) => entry.key !== key)) : deleted;
+    for (const key of keys) if (!deletions.some((deletion) => deletion.key === key && deletion.version === version)) deletions.push({ key, version });
+  }
+
   /** `cursorOnly`: the writer of whose commits no more is told. */
   #held(feed$: Observable<Feed> | undefined, cursorOnly: string | undefined): Observable<Feed> {
     return new Observable((subscriber) => {
       subscriber.add(
         feed$?.subscribe((feed) => {
-          if (feed.type === 'commit') for (const { json, version } of feed.entries) this.#versions.set(Number(json), version);
+          if (feed.type === 'commit') this.#record(feed);
           const isShort = feed.type === 'commit' && feed.cursor.writer === cursorOnly;
           const told: Feed = isShort ? { ...feed, cleared: false, entries: [], deleted: [] } : feed;
           if (this.isFree) subscriber.next(told);
@@ -161,7 +180,7 @@ describe('several stores on one storage', () => {
     await fc.assert(
       fc.asyncProperty(fc.array(step, { maxLength: 60, size: 'max' }), fc.boolean(), async (steps, isOwnTold) => {
         const shared = memory();
-        const versions = new Map<number, number>();
+        const versions = new Versions();
         const processes = Array.from({ length: PROCESSES }, () => new Process(shared, versions, isOwnTold));
         for (const each of processes) await each.open();
         let value = 0;
@@ -202,7 +221,7 @@ describe('several stores on one storage', () => {
 
   it.each(['delete', 'clear'] as const)('do not show again what an own %s has removed, though the feed told of that before it was acknowledged', async (removal) => {
     const shared = memory();
-    const [one, other] = [new Process(shared, new Map(), false), new Process(shared, new Map(), false)];
+    const [one, other] = [new Process(shared, new Versions(), false), new Process(shared, new Versions(), false)];
     await one.open();
     await other.open();
     other.isFree = true;
@@ -219,6 +238,33 @@ describe('several stores on one storage', () => {
     await settled(5);
     expect(one.stale).toEqual([]);
     expect([...one.store]).toEqual([]);
+    one.free();
+    await one.store.close();
+    await other.store.close();
+  });
+
+  it('wait for the feed to tell that a key is absent, though a write that storage decides has seen it', async () => {
+    const shared = memory();
+    const versions = new Versions();
+    const [one, other] = [new Process(shared, versions, false), new Process(shared, versions, false)];
+    await one.open();
+    await other.open();
+    other.isFree = true;
+    await other.store.setAndSave('a', 1);
+    one.tell();
+    const updating = one.store.updateAndSave('a', (value) => (value === undefined ? undefined : value + 1));
+    await settled(5);
+    await other.store.setAndSave('a', 2);
+    await other.store.deleteAndSave('a');
+    one.commit();
+    await settled(5);
+    one.acknowledge();
+    await settled(5);
+    one.answer();
+    expect(await updating).toBeUndefined();
+    one.tell();
+    one.tell();
+    expect([one.stale, [...one.store]]).toEqual([[], []]);
     one.free();
     await one.store.close();
     await other.store.close();
