@@ -224,7 +224,7 @@ export class CommitInSteps {
   }
 
   async #rows(text: string, values: readonly unknown[]): Promise<readonly (readonly unknown[])[]> {
-    const { rows } = await this.#client.query({ text, values, rowMode: 'array', query_timeout: queryTimeoutMs(this.#config.statementTimeoutMs) });
+    const { rows } = await this.#client.query({ text, values, rowMode: 'array' });
     return rows;
   }
 
@@ -245,9 +245,4 @@ interface Applied {
   readonly isChanged: boolean;
   /** None if it cleared everything. */
   readonly keys: readonly string[] | null;
-}
-
-/** How long an answer is waited for: the server is to end the statement before. */
-export function queryTimeoutMs(statementTimeoutMs: number): number {
-  return statementTimeoutMs + 5_000;
 }
