@@ -30,6 +30,7 @@ await inTemporaryDirectory(async (directory) => {
     { title: 'Undo and redo', file: 'undo-redo.js' },
     { title: 'A custom provider', file: 'custom-provider.js' },
     { title: 'A graceful end', file: 'graceful-end.js' },
+    { title: 'Two processes, one SQLite file', file: 'two-processes.js' },
     { title: 'Web sessions', file: 'session-cache.js' },
     { title: 'A cache in front of a service', file: 'api-cache.js' },
     { title: 'Telemetry, in SQLite', file: 'telemetry/main.js', args: ['--seconds', '2', '--data', directory] },

@@ -2,7 +2,7 @@ import { concat, defaultIfEmpty, defer, EMPTY, firstValueFrom, from, ignoreEleme
 
 import { abortReason, unlessAborted } from './aborted.ts';
 import type { Change, Failure, Origin, Quarantined, Save, Status } from './change.ts';
-import { OptionsError, SaveError, type PersistifyError } from './errors.ts';
+import { CorruptDataError, OptionsError, SaveError, type PersistifyError } from './errors.ts';
 import { Layers, type Difference, type LoadedEntry, type Settled } from './layers.ts';
 import { Lifetimes } from './lifetimes.ts';
 import { Limits } from './limits.ts';
@@ -152,6 +152,15 @@ export class Dictionary {
     this.#saver.report({ operation, error, attempt: 1, maxAttempts: 1, willRetry: false, delayMs: 0, fatal: false, keys });
   }
 
+  /** Tells once of what cannot be read and was not known to be so. */
+  tellQuarantined(known: ReadonlyMap<string, Quarantined> = new Map()): void {
+    const keys = [...this.layers.quarantined.values()].filter(({ key, json }) => known.get(key)?.json !== json).map(({ key }) => key);
+    if (keys.length === 0) return;
+    const named = keys.slice(0, 5).map((key) => JSON.stringify(key)).join(', ');
+    const error = new CorruptDataError(`${keys.length} stored entries cannot be read and are left as they are: ${named}${keys.length > 5 ? ', …' : ''}. See store.quarantined.`);
+    this.report('load', error, keys);
+  }
+
   /** The value of `key`, whose time begins anew by that, where it slides. */
   get(key: string): unknown {
     const entry = this.layers.find(key);
@@ -260,9 +269,11 @@ export class Dictionary {
       versionRead = version;
       this.#remote?.passed(version);
       const unsaved = this.layers.unsavedKeys();
+      const known = new Map(this.layers.quarantined);
       const differences = rebase(discardRevision);
       this.#saver.discarded(discardRevision, unsaved);
       this.writes.tellDifferences(differences, origin);
+      this.tellQuarantined(known);
     });
     return versionRead;
   }

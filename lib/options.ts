@@ -114,7 +114,7 @@ export function checkTtlMs(ttlMs: unknown): asserts ttlMs is number | undefined 
 /** @throws OptionsError */
 export function checkProvider(provider: unknown): asserts provider is Provider {
   if (hasFunction(provider, 'open')) return;
-  throw new OptionsError(`persistify(provider): expected a provider such as jsonFile({ directory }), sqlite({ file }) or memory(), not ${show(provider)}.`);
+  throw new OptionsError(`persistify(provider): expected a provider such as jsonFile({ directory }), sqlite({ file }), postgres({ connection }) or memory(), not ${show(provider)}.`);
 }
 
 function isSchema(value: unknown): boolean {

@@ -4,8 +4,7 @@ import type { core } from 'zod/mini';
 
 import { abortReason, unlessAborted } from './aborted.ts';
 import type { Cache } from './cache.ts';
-import type { Dictionary } from './dictionary.ts';
-import { CorruptDataError, OptionsError, type PersistifyError } from './errors.ts';
+import { OptionsError, type PersistifyError } from './errors.ts';
 import { checkStoreName } from './key.ts';
 import { asLoadError } from './loading.ts';
 import { OpenCache } from './open-cache.ts';
@@ -213,7 +212,7 @@ async function openDictionary(provider: Provider, name: string, settings: Settin
   macrotask$.subscribe(() => {
     for (const error of early) dictionary.report('open', error);
     report = (error) => dictionary.report('provider', error);
-    tellQuarantined(dictionary);
+    dictionary.tellQuarantined();
   });
   opened.start(version);
   return opened;
@@ -234,14 +233,6 @@ async function openSession(provider: Provider, name: string, { retry, scheduler 
   } catch (error) {
     throw asLoadError(error);
   }
-}
-
-function tellQuarantined(dictionary: Dictionary): void {
-  const keys = [...dictionary.layers.quarantined.keys()];
-  if (keys.length === 0) return;
-  const named = keys.slice(0, 5).map((key) => JSON.stringify(key)).join(', ');
-  const error = new CorruptDataError(`${keys.length} stored entries cannot be read and are left as they are: ${named}${keys.length > 5 ? ', …' : ''}. See store.quarantined.`);
-  dictionary.report('load', error, keys);
 }
 
 function areSame(left: Pick<Opening, 'options' | 'cache'>, right: Pick<Opening, 'options' | 'cache'>): boolean {

@@ -64,15 +64,15 @@ export class RemoteCommits<V> {
 
   /** A batch of this process was acknowledged. Returns what reads see change by what was held. */
   settled({ version, removed, isCleared }: Settled<V>): Difference<V>[] {
-    if (version > this.#passed) {
-      if (isCleared) this.#clearedAt = version;
-      if (removed.length > 0) this.#removals.push({ version, keys: removed });
-      for (const key of removed) this.#removed.set(key, version);
-    }
+    if (isCleared) this.#clearedAt = version;
+    if (removed.length > 0) this.#removals.push({ version, keys: removed });
+    for (const key of removed) this.#removed.set(key, version);
     const differences: Difference<V>[] = [];
     const held = [...this.#held];
     this.#held.clear();
     for (const [key, found] of held) if (found.version !== version) this.#take(key, found, differences); // the echo of this batch says nothing new
+    // Only now, as what was held is older than this batch even where the feed has told of that already.
+    this.passed(this.#passed);
     return differences;
   }
 

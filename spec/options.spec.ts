@@ -153,6 +153,6 @@ describe('a provider', () => {
     [{}, 'an object'],
     [() => undefined, 'a function'],
   ])('is not %s', (provider, came) => {
-    expect(messageOf(() => checkProvider(provider))).toBe(`persistify(provider): expected a provider such as jsonFile({ directory }), sqlite({ file }) or memory(), not ${came}.`);
+    expect(messageOf(() => checkProvider(provider))).toBe(`persistify(provider): expected a provider such as jsonFile({ directory }), sqlite({ file }), postgres({ connection }) or memory(), not ${came}.`);
   });
 });

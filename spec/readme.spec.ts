@@ -7,6 +7,8 @@ import { promisify } from 'node:util';
 import ts from 'typescript';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 
+import { EmbeddedServer } from '../demos/support/embedded-server.ts';
+
 const root = join(import.meta.dirname, '..');
 const readme = await readFile(join(root, 'README.md'), 'utf8');
 const snippets = [...readme.matchAll(/^```ts\n(.*?)^```$/gms)].map(([, code]) => code ?? '');
@@ -18,8 +20,10 @@ describe('each snippet of the README', () => {
   const config = join(folder, 'vitest.config.mjs');
   const vitest = join(root, 'node_modules', 'vitest', 'vitest.mjs');
   let workingDirectory: string;
+  let server: EmbeddedServer;
 
   beforeAll(async () => {
+    server = await EmbeddedServer.start(); // what the snippets find by DATABASE_URL
     await mkdir(folder, { recursive: true });
     workingDirectory = await mkdtemp(join(tmpdir(), 'rx-persistify-readme-'));
     await writeFile(config, "export default { test: { include: ['snippet-*.mjs'] } };");
@@ -27,7 +31,7 @@ describe('each snippet of the README', () => {
   });
 
   afterAll(async () => {
-    await Promise.all([rm(workingDirectory, { recursive: true }), rm(folder, { recursive: true })]);
+    await Promise.all([rm(workingDirectory, { recursive: true }), rm(folder, { recursive: true }), server.remove()]);
   });
 
   it('has the right types', () => {
@@ -45,7 +49,7 @@ describe('each snippet of the README', () => {
     const isTest = outputText.includes("from 'vitest'");
     await writeFile(file, outputText);
     const program = isTest ? [vitest, 'run', '--root', folder, '--config', config, file] : [file];
-    const { stderr } = await promisify(execFile)(process.execPath, program, { cwd: workingDirectory });
+    const { stderr } = await promisify(execFile)(process.execPath, program, { cwd: workingDirectory, env: { ...process.env, DATABASE_URL: server.url() } });
     expect(stderr).toBe('');
   });
 });

@@ -23,8 +23,8 @@ class Process {
   readonly #toTell: (() => void)[] = [];
   isFree = false;
 
-  /** `versions` has the version at which each value was stored. */
-  constructor(shared: Provider, versions: Map<number, number>) {
+  /** `versions` has the version at which each value was stored. `isOwnTold`: its feed tells of its own commits what others' are told. */
+  constructor(shared: Provider, versions: Map<number, number>, isOwnTold: boolean) {
     this.#versions = versions;
     this.#provider = {
       name: 'held',
@@ -36,7 +36,7 @@ class Process {
           load: () => session.load(),
           read: (keys) => session.read?.(keys) ?? Promise.resolve([]),
           write: (batch, writeContext) => this.#write(batch, () => session.write(batch, writeContext)),
-          watch: (since) => this.#held(session.watch?.(since)),
+          watch: (since) => this.#held(session.watch?.(since), isOwnTold ? undefined : context.writer),
           close: () => session.close(),
         };
       },
@@ -95,13 +95,16 @@ class Process {
     return this.isFree ? Promise.resolve() : new Promise((resolve) => held.push(resolve));
   }
 
-  #held(feed$: Observable<Feed> | undefined): Observable<Feed> {
+  /** `cursorOnly`: the writer of whose commits no more is told. */
+  #held(feed$: Observable<Feed> | undefined, cursorOnly: string | undefined): Observable<Feed> {
     return new Observable((subscriber) => {
       subscriber.add(
         feed$?.subscribe((feed) => {
           if (feed.type === 'commit') for (const { json, version } of feed.entries) this.#versions.set(Number(json), version);
-          if (this.isFree) subscriber.next(feed);
-          else this.#toTell.push(() => subscriber.next(feed));
+          const isShort = feed.type === 'commit' && feed.cursor.writer === cursorOnly;
+          const told: Feed = isShort ? { ...feed, cleared: false, entries: [], deleted: [] } : feed;
+          if (this.isFree) subscriber.next(told);
+          else this.#toTell.push(() => subscriber.next(told));
         }),
       );
     });
@@ -128,10 +131,10 @@ const step: fc.Arbitrary<Step> = fc.oneof(
 describe('several stores on one storage', () => {
   it('come to hold the same, whatever order commits, acknowledgements and news come in, and tell every step to it', async () => {
     await fc.assert(
-      fc.asyncProperty(fc.array(step, { maxLength: 60, size: 'max' }), async (steps) => {
+      fc.asyncProperty(fc.array(step, { maxLength: 60, size: 'max' }), fc.boolean(), async (steps, isOwnTold) => {
         const shared = memory();
         const versions = new Map<number, number>();
-        const processes = Array.from({ length: PROCESSES }, () => new Process(shared, versions));
+        const processes = Array.from({ length: PROCESSES }, () => new Process(shared, versions, isOwnTold));
         for (const each of processes) await each.open();
         let value = 0;
         for (const { type, process: index, ...rest } of steps) {
@@ -162,6 +165,30 @@ describe('several stores on one storage', () => {
       }),
       { numRuns: 300, seed: 7 },
     );
+  });
+
+  it.each(['delete', 'clear'] as const)('do not show again what an own %s has removed, though the feed told of that before it was acknowledged', async (removal) => {
+    const shared = memory();
+    const [one, other] = [new Process(shared, new Map(), false), new Process(shared, new Map(), false)];
+    await one.open();
+    await other.open();
+    other.isFree = true;
+    await other.store.setAndSave('a', 1);
+    one.tell();
+    one.store[removal]('a');
+    await settled(5);
+    await other.store.setAndSave('a', 2);
+    one.commit();
+    await settled(5);
+    one.tell();
+    one.tell();
+    one.acknowledge();
+    await settled(5);
+    expect(one.stale).toEqual([]);
+    expect([...one.store]).toEqual([]);
+    one.free();
+    await one.store.close();
+    await other.store.close();
   });
 });
 

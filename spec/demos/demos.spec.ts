@@ -18,6 +18,7 @@ const demos: Readonly<Record<string, readonly RegExp[]>> = {
   'session-cache.js': [/\d s ann: in storage +\| bob: in storage/, /bob is out: his session expired/, /ann: expired +\| bob: expired +\| cid: in memory/],
   'api-cache.js': [/✓ they cost one request/, /asked 304 times \| requests 51 \| in memory 10 \| in storage 50/, /✓ it has sent no request/],
   'graceful-end.js': [/^ {2}(\d+) orders were taken, \d+ of them were on disk when SIGTERM was sent\n[^]*it found \1 orders/m, /✓ it ended by the signal/, /✓ and each is what it was/],
+  'two-processes.js': [/^ {4}milk: two bottles\n[^]*^ {40}← milk: two bottles {2}\(\d+ ms\)$/m, /^ {2}← eggs: six/m, /✓ in the end they agree: (pizza|pasta)/, /✓ ann got \d and bob \d: each errand has exactly one winner/],
 };
 
 describe('the demos', () => {

@@ -3,9 +3,10 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
 import { filter, firstValueFrom, take, toArray } from 'rxjs';
-import { memory, persistify } from 'rx-persistify';
+import { memory, persistify, type Failure } from 'rx-persistify';
 import { jsonFile } from 'rx-persistify/json-file';
 import { describe, expect, it, onTestFinished } from 'vitest';
+import { z } from 'zod';
 
 describe('what others change in storage', () => {
   it('reaches a store on the same memory provider as remote changes, and its own unsaved ones stay', async () => {
@@ -43,6 +44,30 @@ describe('what others change in storage', () => {
     store.set('k', 2);
     await store.flush();
     expect([store.get('k'), store.quarantined.size]).toEqual([2, 0]);
+    await store.close();
+  });
+
+  it('and fails the schema is told once, also where storage is read anew: by hand edits and by reload', async () => {
+    const directory = await mkdtemp(join(tmpdir(), 'rx-persistify-remote-'));
+    onTestFinished(() => rm(directory, { recursive: true }));
+    await writeFile(join(directory, 'limits.json'), '{ "least": 1, "most": 9 }');
+    const store = await persistify(jsonFile({ directory })).withSchema(z.number()).open('limits');
+    const failures: Failure[] = [];
+    store.errors$.pipe(filter(({ operation }) => operation === 'load')).subscribe((failure) => failures.push(failure));
+    const edit = async (text: string, key: string, value: number | undefined): Promise<void> => {
+      const told = firstValueFrom(store.get$(key).pipe(filter((now) => now === value)));
+      await writeFile(join(directory, 'limits.json'), text);
+      await told;
+    };
+    await edit('{ "least": "one", "most": 9 }', 'least', undefined);
+    expect(failures).toMatchObject([{ operation: 'load', error: { code: 'CORRUPT_DATA' }, keys: ['least'], fatal: false }]);
+    await edit('{ "least": "one", "most": "nine" }', 'most', undefined);
+    expect(failures.map(({ keys }) => keys)).toEqual([['least'], ['most']]);
+    await store.reload();
+    expect([...store.quarantined.keys()]).toEqual(['least', 'most']);
+    expect(failures).toHaveLength(2);
+    await edit('{ "least": 2, "most": "nine" }', 'least', 2);
+    expect([failures.length, [...store.quarantined.keys()]]).toEqual([2, ['most']]);
     await store.close();
   });
 

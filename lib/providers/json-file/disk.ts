@@ -2,11 +2,11 @@ import { readdir } from 'node:fs/promises';
 
 import { CorruptDataError, type PersistifyError, ProviderError } from '../../errors.ts';
 import type { OpenContext } from '../provider.ts';
-import { ignore, remove, renameOver } from './durable-file.ts';
+import { ignore, remove, renameOverChecked } from './durable-file.ts';
 import type { StoreFiles } from './file-names.ts';
 import { fold, type Folded } from './fold.ts';
 import { Journal } from './journal.ts';
-import { type FileStamp, type JsonFile, openJsonFile, sameStamp, stampAt } from './json-file.ts';
+import { type FileStamp, type JsonFile, openJsonFile, sameStamp, stampAt, stampNowAt } from './json-file.ts';
 import { Ledger } from './ledger.ts';
 import type { Lock } from './lock.ts';
 import { LogIndex } from './log-index.ts';
@@ -164,8 +164,7 @@ export class Disk {
   async #publish({ json, path }: Folded, from: JsonFile | undefined, generation: number): Promise<void> {
     try {
       this.#lock.check();
-      await this.#checkUntouched(from);
-      await renameOver(path, this.#files.json);
+      await renameOverChecked(path, this.#files.json, () => this.#checkUntouched(from));
     } catch (error) {
       await json.handle.letGo();
       await remove(path).catch(ignore);
@@ -181,8 +180,8 @@ export class Disk {
   }
 
   /** A file that was removed may be written again; one that was written by somebody else may not be lost. */
-  async #checkUntouched(from: JsonFile | undefined): Promise<void> {
-    const stamp = await stampAt(this.#files.json);
+  #checkUntouched(from: JsonFile | undefined): void {
+    const stamp = stampNowAt(this.#files.json);
     if (this.#json === from && (stamp === undefined || sameStamp(stamp, from?.stamp))) return;
     throw new ProviderError(`json-file: ${this.#files.json} was changed by somebody else; that has to be taken in before it can be replaced`, { kind: 'retry' });
   }

@@ -1,4 +1,5 @@
 import { randomBytes } from 'node:crypto';
+import { renameSync } from 'node:fs';
 import { type FileHandle, link, mkdir, open, rename, stat, unlink } from 'node:fs/promises';
 import { dirname, resolve } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
@@ -74,6 +75,17 @@ export async function syncForeign(file: FileHandle): Promise<void> {
   }
 }
 
+/**
+ * Replaces `to` at once after `check`, which throws if it must not be replaced. There is no rename that compares first; so these
+ * are synchronous: no other call of this process comes between the two, and those of others have some microseconds for it.
+ */
+export function renameOverChecked(from: string, to: string, check: () => void): Promise<void> {
+  return persistently(() => {
+    check();
+    renameSync(from, to);
+  });
+}
+
 /** Replaces `to`. Never copies and unlinks instead: a crash between the two would leave half a file. */
 export function renameOver(from: string, to: string): Promise<void> {
   return persistently(() => rename(from, to));
@@ -125,7 +137,7 @@ export async function exists(path: string): Promise<boolean> {
 const heldFor: ReadonlySet<string> = new Set(['EPERM', 'EACCES', 'EBUSY']);
 const persistMs = 3_000;
 
-async function persistently(attempt: () => Promise<void>): Promise<void> {
+async function persistently(attempt: () => Promise<void> | void): Promise<void> {
   const giveUpAt = performance.now() + persistMs;
   for (let waitMs = 10; ; waitMs = Math.min(waitMs * 2, 200)) {
     try {

@@ -12,6 +12,12 @@ import { SharedHandle } from './shared-handle.ts';
 import { Slices } from './slices.ts';
 import { type RawEntry, rawEntries, type Snapshot } from './snapshot.ts';
 
+/**
+ * The kernel stamps files by a clock that ticks each 1 to 10 ms, Windows up to 16: an edit right after a fold may get the time of
+ * just before it. Ours is earlier than that, so that an edit never has it, and is never taken for damage.
+ */
+const clockTickMs = 20;
+
 export interface FoldTarget {
   readonly files: StoreFiles;
   readonly header: Omit<JsonHeader, 'crc' | 'written'>;
@@ -53,7 +59,7 @@ async function writeJson(snapshot: Snapshot, file: FileHandle, target: FoldTarge
   await out.flush();
   const entriesEnd = out.length;
   const entriesCrc = out.crc;
-  const written = Date.now();
+  const written = Date.now() - clockTickMs;
   out.text(headerStart({ ...target.header, written }));
   const deadlinesAt = deadlines.length === 0 ? undefined : out.length + deadlinesStart.length - 1;
   if (deadlines.length > 0) await writeDeadlines(deadlines, out, slices);

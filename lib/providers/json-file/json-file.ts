@@ -1,4 +1,4 @@
-import type { BigIntStats } from 'node:fs';
+import { type BigIntStats, statSync } from 'node:fs';
 import { type FileHandle, open, stat } from 'node:fs/promises';
 
 import { blocks, readAt } from './blocks.ts';
@@ -61,6 +61,12 @@ export async function stampAt(path: string): Promise<FileStamp | undefined> {
     if (isMissing(error)) return undefined;
     throw error;
   }
+}
+
+/** The same, for who must do something before anything else can happen. */
+export function stampNowAt(path: string): FileStamp | undefined {
+  const stats = statSync(path, { bigint: true, throwIfNoEntry: false });
+  return stats === undefined ? undefined : stampOf(stats);
 }
 
 /**

@@ -41,8 +41,9 @@ const parameterTypes = [
  * in it sees what was committed before the lock on the head row was had; in one plain statement a condition would be checked
  * against what was there before the wait (postgresql.org/docs/current/xfunc-volatility.html).
  *
- * Status `committed`; `settled`: it was committed before, and answers what was answered then; `conflict`: a condition does not
- * hold, nothing was done, and it is to be committed in steps; `gone`: the dictionary is not there as it was opened.
+ * Status `committed`; `settled`: it was committed before, and answers what was answered then; `unfit`: a condition does not hold, or
+ * the default isolation is another one; nothing was done, and it is to be committed in steps; `gone`: the dictionary is not there
+ * as it was opened.
  * `previous` is the number that this writer had settled before, if any.
  */
 export function commitFunction(settings: PostgresSettings, dictionary: Dictionary): CommitFunction {
@@ -61,6 +62,7 @@ DECLARE
   gone text[];
   unmet integer[];
 BEGIN
+  IF current_setting('transaction_isolation') <> 'read committed' THEN status := 'unfit'; RETURN; END IF;
   PERFORM set_config('lock_timeout', '${lockTimeoutMs}', true);
   IF NOT $3 THEN PERFORM set_config('synchronous_commit', 'off', true);
   ELSIF current_setting('synchronous_commit') = 'off' THEN PERFORM set_config('synchronous_commit', 'on', true);
@@ -78,7 +80,7 @@ BEGIN
   END IF;
   IF $4 IS NOT NULL AND ${data.hasConflict('$4', '$5')} THEN
     ${lowerHead};
-    status := 'conflict';
+    status := 'unfit';
     RETURN;
   END IF;
   rx.moment := floor(extract(epoch FROM clock_timestamp()) * 1000);

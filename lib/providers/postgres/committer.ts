@@ -94,7 +94,7 @@ function outcomeOf([status, version, result, previous]: readonly unknown[]): Ste
         result: { version: numberOf(version), leftOut: leftOutFrom(textOf(result)) },
         previous: previous === null ? undefined : numberOf(previous),
       };
-    case 'conflict':
+    case 'unfit':
       return undefined;
     default:
       return { status: 'gone' };

@@ -138,17 +138,21 @@ export class Connections {
   async #connect({ doing, signal }: Use): Promise<PoolClient> {
     const connecting = this.#pool.connect();
     let abort = ignore;
-    const aborted = new Promise<never>((_, reject) => {
+    let timer: ReturnType<typeof setTimeout> | undefined;
+    const givenUp = new Promise<never>((_, reject) => {
       abort = () => reject(abandoned());
       if (signal?.aborted === true) abort();
       else signal?.addEventListener('abort', abort);
+      // A pool that was given may have no bound of its own; ours has, and says more.
+      timer = setTimeout(() => reject(new Error('timeout exceeded when trying to connect')), this.#settings.connectTimeoutMs + 500);
     });
     try {
-      return await Promise.race([connecting, aborted]);
+      return await Promise.race([connecting, givenUp]);
     } catch (error) {
       connecting.then((client) => client.release(), ignore);
       throw describeFailure(error, { doing, place: this.place });
     } finally {
+      clearTimeout(timer);
       signal?.removeEventListener('abort', abort);
     }
   }

@@ -10,9 +10,9 @@ export type { PostgresConnection } from './driver.ts';
 export interface PostgresOptions {
   /**
    * A connection string (`postgres://user:password@host:5432/database?sslmode=require`), or what node-postgres takes in its place.
-   * @default the environment: PGHOST, PGPORT, PGUSER, PGPASSWORD, PGDATABASE, as node-postgres has it
+   * @default the environment (PGHOST, PGPORT, PGUSER, PGPASSWORD, PGDATABASE), as node-postgres has it
    */
-  readonly connection?: string | PostgresConnection;
+  readonly connection?: string | PostgresConnection | undefined;
   /** A `pg.Pool` of your own in place of `connection`. It is not ended, and one of its clients serves the feed. */
   readonly pool?: PostgresPool;
   /**
@@ -153,9 +153,9 @@ export function checkOptions(options: PostgresOptions): PostgresSettings {
   const { listen = !pooler, pollMs = 500, statementTimeoutMs = 30_000, connectTimeoutMs = 5_000 } = options;
   if (connection !== undefined) checkConnection('connection', connection);
   if (typeof listen !== 'boolean') checkConnection('listen', listen);
-  if (pool !== undefined && connection !== undefined) throw new OptionsError('postgres(): either "connection" or "pool" can be given, not both: a pool has its connections already.');
+  if (pool !== undefined && connection !== undefined) throw new OptionsError('postgres(): either connection or pool can be given, not both: a pool has its connections already.');
   if (pooler && options.listen === true) {
-    throw new OptionsError('postgres(): "listen: true" cannot work through a pooler: give "listen" a connection that leads past it, or leave it out to look each "pollMs".');
+    throw new OptionsError('postgres(): listen: true cannot work through a pooler: give listen a connection that leads past it, or leave it out to look each pollMs.');
   }
   const named = {
     key: columns?.key ?? 'key',
@@ -170,7 +170,7 @@ export function checkOptions(options: PostgresOptions): PostgresSettings {
 }
 
 function checkConnection(option: string, connection: unknown): void {
-  const expected = `postgres(): option "${option}" must be a connection string such as postgres://user@host:5432/database, or an object of ${connectionNames.join(', ')}`;
+  const expected = `postgres(): ${option} must be a connection string such as postgres://user@host:5432/database, or an object of ${connectionNames.join(', ')}`;
   const hidden = 'What was given is not shown, as it may hold a password.';
   if (typeof connection === 'string') {
     if (/^postgres(ql)?:\/\//.test(connection) && URL.canParse(connection)) return;
@@ -185,7 +185,7 @@ function checkDistinct(columns: Required<PostgresColumns>): void {
   const seen = new Map<string, string>();
   for (const [option, name] of Object.entries(columns)) {
     const twin = seen.get(name);
-    if (twin !== undefined) throw new OptionsError(`postgres(): options "columns.${twin}" and "columns.${option}" must be different names, not ${JSON.stringify(name)} both.`);
+    if (twin !== undefined) throw new OptionsError(`postgres(): columns.${twin} and columns.${option} must be different names, not ${JSON.stringify(name)} both.`);
     seen.set(name, option);
   }
 }

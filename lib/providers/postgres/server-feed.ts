@@ -1,6 +1,8 @@
+import { PersistifyError } from '../../errors.ts';
 import type { Connections, OwnConnection } from './connections.ts';
 import { channel } from './doorbell.ts';
 import { onEvent } from './driver.ts';
+import { isConnectionLost } from './failures.ts';
 import type { Query } from './log-reader.ts';
 
 /** Who wants to hear of commits. */
@@ -73,12 +75,24 @@ export class ServerFeed {
       const query = await this.#openQuery();
       for (let [listener] = this.#due; listener !== undefined; [listener] = this.#due) {
         this.#due.delete(listener);
-        if (await listener.read(query)) this.#due.add(listener);
+        await this.#serve(listener, query);
       }
     } catch (error) {
       this.#lost(error);
     } finally {
       this.#looking = undefined;
+      this.#look(); // for who came meanwhile
+    }
+  }
+
+  /** What fails for one, as its table is gone, may do for the others. */
+  async #serve(listener: FeedListener, query: Query): Promise<void> {
+    try {
+      if ((await listener.read(query)) && this.#listeners.has(listener)) this.#due.add(listener);
+    } catch (error) {
+      const cause = error instanceof PersistifyError ? error.cause : error;
+      if (isConnectionLost(cause)) throw error;
+      listener.fail(error);
     }
   }
 
@@ -92,8 +106,13 @@ export class ServerFeed {
 
   async #listen(): Promise<OwnConnection> {
     const connection = await this.#config.connections.own((error) => this.#lost(error));
-    onEvent(connection.client, 'notification', (told) => this.#notified(told));
-    await connection.client.query(`LISTEN ${channel}`);
+    try {
+      onEvent(connection.client, 'notification', (told) => this.#notified(told));
+      await connection.client.query(`LISTEN ${channel}`);
+    } catch (error) {
+      connection.end();
+      throw error;
+    }
     for (const listener of this.#listeners) this.#due.add(listener);
     return connection;
   }

@@ -46,7 +46,7 @@ export function sqlite(options: SqliteOptions): Provider {
 function checkTableName(name: unknown): string {
   const problem = typeof name === 'string' ? unfitTableName(name) : 'it is no text';
   if (problem !== undefined || typeof name !== 'string') {
-    throw new OptionsError(`sqlite(): option "table" should give the name of a table, gave ${typeof name === 'string' ? JSON.stringify(name) : typeof name}: ${problem ?? ''}.`);
+    throw new OptionsError(`sqlite(): table must give the name of a table, and gave ${typeof name === 'string' ? JSON.stringify(name) : typeof name}: ${problem ?? ''}.`);
   }
   return name;
 }

@@ -2,6 +2,7 @@ import { resolve } from 'node:path';
 
 import * as z from 'zod/mini';
 
+import { check, object, show } from '../../check-options.ts';
 import { OptionsError } from '../../errors.ts';
 
 /** Where and how `sqlite(…)` stores. */
@@ -70,51 +71,27 @@ export interface SqliteSettings {
   readonly pollMs: number;
 }
 
-const columnName = z.optional(z.string().check(z.minLength(1), z.refine(name => !name.includes('\0'))));
+const columnName = z.optional(z.custom<string>((name) => typeof name === 'string' && name !== '' && !name.includes('\0'), 'the name of a column'));
+const wholeMilliseconds = (least: number, most: number) =>
+  z.optional(z.custom<number>((value) => typeof value === 'number' && Number.isInteger(value) && value >= least && value <= most, `a whole number of milliseconds from ${least} to ${most}`));
 
-const schema = z.strictObject({
-  file: z.string(),
-  durability: z.optional(z.enum(['full', 'normal'])),
-  worker: z.optional(z.boolean()),
-  table: z.optional(z.custom<(storeName: string) => string>(value => typeof value === 'function')),
-  columns: z.optional(
-    z.strictObject({
-      key: columnName,
-      value: columnName,
-      createdAt: columnName,
-      updatedAt: columnName,
-      version: columnName,
-      expiresAt: columnName,
-    }),
-  ),
-  busyTimeoutMs: z.optional(z.int().check(z.gte(0), z.lte(50))),
-  pollMs: z.optional(z.int().check(z.gte(10), z.lte(60_000))),
+const schema = object({
+  file: z.string('the path of a file'),
+  durability: z.optional(z.enum(['full', 'normal'], "'full' or 'normal'")),
+  worker: z.optional(z.boolean('true or false')),
+  table: z.optional(z.custom<(storeName: string) => string>((value) => typeof value === 'function', "a function from a dictionary's name to a table's")),
+  columns: z.optional(object({ key: columnName, value: columnName, createdAt: columnName, updatedAt: columnName, version: columnName, expiresAt: columnName })),
+  busyTimeoutMs: wholeMilliseconds(0, 50),
+  pollMs: wholeMilliseconds(10, 60_000),
 });
-
-const expectations: Readonly<Record<string, string>> = {
-  '': 'an object with at least `file`',
-  file: 'the path of a file',
-  durability: "'full' or 'normal'",
-  worker: 'true or false',
-  table: "a function from a dictionary's name to a table's",
-  columns: 'an object of column names',
-  busyTimeoutMs: 'a whole number of milliseconds from 0 to 50',
-  pollMs: 'a whole number of milliseconds from 10 to 60,000',
-};
-
-const known = {
-  '': Object.keys(schema.shape),
-  columns: ['key', 'value', 'createdAt', 'updatedAt', 'version', 'expiresAt'],
-};
 
 /**
  * The settings that these options mean.
  * @throws OptionsError that names the option, what was expected and what came.
  */
-export function checkOptions(options: unknown): SqliteSettings & Pick<SqliteOptions, 'table'> & { readonly worker: boolean } {
-  const checked = schema.safeParse(options);
-  if (!checked.success) throw new OptionsError(describeIssue(checked.error.issues[0], options));
-  const { file, durability = 'full', worker = true, table, columns, busyTimeoutMs = 50, pollMs = 250 } = checked.data;
+export function checkOptions(options: SqliteOptions): SqliteSettings & Pick<SqliteOptions, 'table'> & { readonly worker: boolean } {
+  check(schema, options, 'sqlite()');
+  const { file, durability = 'full', worker = true, table, columns, busyTimeoutMs = 50, pollMs = 250 } = options;
   return {
     file: checkFile(file),
     durability,
@@ -134,7 +111,7 @@ export function checkOptions(options: unknown): SqliteSettings & Pick<SqliteOpti
 }
 
 function checkFile(file: string): string {
-  const came = `sqlite(): option "file" should be the path of a file, got ${describe(file)}`;
+  const came = `sqlite(): file must be the path of a file, not ${show(file)}`;
   if (file.trim() === '' || file.startsWith(':memory:')) throw new OptionsError(`${came}; for a store in memory use the memory provider.`);
   if (file.startsWith('file:')) throw new OptionsError(`${came}; make a path of a URL with fileURLToPath of node:url.`);
   // better-sqlite3 trims the name that it is given (lib/database.js), and would open another file.
@@ -148,61 +125,12 @@ function checkColumns(columns: Required<SqliteColumns>): Required<SqliteColumns>
     const folded = name.toLowerCase();
     const twin = seen.get(folded);
     if (twin !== undefined) {
-      throw new OptionsError(`sqlite(): options "columns.${twin}" and "columns.${option}" should be different names, got ${describe(name)} for both.`);
+      throw new OptionsError(`sqlite(): columns.${twin} and columns.${option} must be different names, not ${show(name)} both.`);
     }
     if (['rowid', '_rowid_', 'oid'].includes(folded)) {
-      throw new OptionsError(`sqlite(): option "columns.${option}" should not be a name that SQLite gives to its row ids, got ${describe(name)}.`);
+      throw new OptionsError(`sqlite(): columns.${option} must not be a name that SQLite gives to its row ids, as ${show(name)} is.`);
     }
     seen.set(folded, option);
   }
   return columns;
-}
-
-type Issue = z.core.$ZodIssue;
-
-function describeIssue(issue: Issue | undefined, options: unknown): string {
-  const path = issue?.path.map(String) ?? [];
-  const option = path.join('.');
-  if (issue?.code === 'unrecognized_keys') {
-    const name = issue.keys[0] ?? '';
-    const guess = guessName(name, option === 'columns' ? known.columns : known['']);
-    const full = option === '' ? name : `${option}.${name}`;
-    return `sqlite(): there is no option "${full}"${guess === undefined ? `; there are ${(option === 'columns' ? known.columns : known['']).join(', ')}` : `; did you mean "${guess}"?`}`;
-  }
-  const expected = expectations[option] ?? 'the name of a column';
-  const came = describe(valueAt(options, path));
-  return option === '' ? `sqlite() should be given ${expected}, got ${came}.` : `sqlite(): option "${option}" should be ${expected}, got ${came}.`;
-}
-
-function valueAt(value: unknown, path: readonly string[]): unknown {
-  let current = value;
-  for (const name of path) current = typeof current === 'object' && current !== null ? Reflect.get(current, name) : undefined;
-  return current;
-}
-
-function describe(value: unknown): string {
-  if (typeof value === 'string') return JSON.stringify(value.length > 80 ? `${value.slice(0, 80)}…` : value);
-  if (value === null || value === undefined || typeof value === 'number' || typeof value === 'boolean') return String(value);
-  return Array.isArray(value) ? 'an array' : typeof value === 'object' ? 'an object' : `a ${typeof value}`;
-}
-
-/** The known name that was probably meant, if one is near. */
-function guessName(name: string, names: readonly string[]): string | undefined {
-  const near = names.map(candidate => ({ candidate, distance: editDistance(name.toLowerCase(), candidate.toLowerCase()) }));
-  near.sort((a, b) => a.distance - b.distance);
-  const best = near[0];
-  return best !== undefined && best.distance <= Math.max(2, best.candidate.length / 3) ? best.candidate : undefined;
-}
-
-function editDistance(a: string, b: string): number {
-  let previous = Array.from({ length: b.length + 1 }, (_, index) => index);
-  for (let i = 1; i <= a.length; i++) {
-    const row = [i];
-    for (let j = 1; j <= b.length; j++) {
-      const replaced = (previous[j - 1] ?? 0) + (a[i - 1] === b[j - 1] ? 0 : 1);
-      row.push(Math.min(replaced, (previous[j] ?? 0) + 1, (row[j - 1] ?? 0) + 1));
-    }
-    previous = row;
-  }
-  return previous[b.length] ?? 0;
 }

@@ -1,5 +1,5 @@
 import fs from 'node:fs';
-import { open } from 'node:fs/promises';
+import promises, { open } from 'node:fs/promises';
 import { syncBuiltinESMExports } from 'node:module';
 import { tmpdir } from 'node:os';
 import { onTestFinished } from 'vitest';
@@ -35,6 +35,26 @@ export function replaceSync(name: SyncCall, replacement: (original: Call) => Cal
   };
   put(replacement(original));
   onTestFinished(() => put(original));
+}
+
+/** Does something right after the asynchronous `stat` of `path` that is the `nth` from now on, before who asked has the answer. */
+export function afterStat(path: string, nth: number, action: () => void): void {
+  const original = promises.stat;
+  let left = nth;
+  const put = (stat: unknown): void => {
+    Object.assign(promises, { stat });
+    syncBuiltinESMExports();
+  };
+  put(async (asked: string, options: BigIntOptions) => {
+    const stats = await original(asked, options);
+    if (asked === path && --left === 0) action();
+    return stats;
+  });
+  onTestFinished(() => put(original));
+}
+
+interface BigIntOptions {
+  readonly bigint: true;
 }
 
 type HandleCall = 'write' | 'sync' | 'datasync';

@@ -22,6 +22,14 @@ describe('a fold', () => {
     expect(Object.keys(await store.texts())).toHaveLength(1_101);
   });
 
+  it('gives the file a time that no later edit can have, however coarse the clock of the file system', async () => {
+    const store = await Store.open(await scratch());
+    await store.set('a', '1');
+    await store.close();
+    const { mtimeMs, ctimeMs } = await stat(join(store.directory, 'prefs.json'));
+    expect(ctimeMs - mtimeMs).toBeGreaterThan(16);
+  });
+
   it('lets writes go on, which go to the next log', async () => {
     const store = await Store.open(await scratch());
     const expected: Record<string, string> = {};

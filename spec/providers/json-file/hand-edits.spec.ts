@@ -1,8 +1,10 @@
+import { renameSync } from 'node:fs';
 import { appendFile, open, readFile, rename, rm, utimes, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, it, vi } from 'vitest';
 
 import type { Feed } from '../../../lib/providers/provider.ts';
+import { afterStat } from './faults.ts';
 import { consistentState, filesIn, foldedIn, scratch, stateOf, Store, textOf, textsIn } from './store.ts';
 
 /** A store with these entries, closed and opened again. */
@@ -162,6 +164,15 @@ describe('an edit while the store is open', () => {
     const state = await adopted;
     expect(feed).toHaveLength(1);
     expect(await textsIn(state)).toEqual({ a: '"edit"', b: '2', c: '3' });
+  });
+
+  it.each([1, 2, 3, 4, 5, 6])('is not lost, whenever it comes: right after look %i at the file of one before', async look => {
+    const { store } = await watched(await stored({ a: '1' }));
+    const path = join(store.directory, 'prefs.json');
+    await writeFile(`${path}~`, '{"a":"second"}');
+    afterStat(path, look, () => renameSync(`${path}~`, path));
+    await saveOver(store.directory, '{"a":"first"}');
+    await vi.waitUntil(async () => (await store.texts())['a'] === '"second"', within);
   });
 
   it('is adopted while writes go on', async () => {

@@ -4,7 +4,7 @@ import { describe, it } from 'vitest';
 
 import { TestServer } from './server.ts';
 
-const database = new TestServer();
+const database = new TestServer({ settings: { fsync: 'off', full_page_writes: 'off' } }); // what a power cut takes is not the point here
 
 providerConformance({
   name: 'postgres',

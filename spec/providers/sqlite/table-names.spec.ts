@@ -45,7 +45,7 @@ describe.each(modes)('tables, $mode', ({ worker }) => {
 
   it.each(['', 'sqlite_x', 'rx_persistify_log', 'a\0b', 5])('are not named %j by the option "table"', async name => {
     const opening = open({ file: temporaryFile(), worker, table: () => name as string });
-    await expect(opening).rejects.toMatchObject({ code: 'OPTIONS', message: expect.stringContaining('option "table" should give the name of a table') as string });
+    await expect(opening).rejects.toMatchObject({ code: 'OPTIONS', message: expect.stringContaining('table must give the name of a table') as string });
   });
 
   it('refuse a name with half a surrogate pair', async () => {
