@@ -12,6 +12,8 @@ const failures: ReadonlyMap<string, Failure> = new Map<string, Failure>([
   ['22', { kind: 'refuse' }],
   ['23', { kind: 'refuse' }],
   ['25006', { kind: 'retry', advice: 'the server is read-only, as a standby is' }],
+  // A pool of the user's own may give a connection in whose transaction something of his failed.
+  ['25P02', { kind: 'retry' }],
   ['25P03', { kind: 'retry' }],
   ['26000', { kind: 'retry', advice: 'a pooler in transaction mode in between needs `pooler: true`' }],
   ['28', { kind: 'halt', advice: 'check user, password and pg_hba.conf' }],
@@ -55,7 +57,7 @@ export function isRefusal(error: unknown): boolean {
 /** Whether a connection cannot be used after this error. */
 export function isConnectionLost(error: unknown): boolean {
   const state = sqlState(error);
-  return state === undefined || /^(?:08|57P|25006|25P03|26000|42P05|0A000|58|XX)/.test(state);
+  return state === undefined || /^(?:08|57P|25006|25P0[23]|26000|42P05|0A000|58|XX)/.test(state);
 }
 
 /** Whether what was asked for may have been done although there was no answer to it. */

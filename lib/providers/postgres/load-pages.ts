@@ -24,7 +24,7 @@ const idleTimeoutMs = 60_000;
  * The connection is released at the end, or when the iteration is left.
  */
 export async function* loadPages({ connections, data, head, doing, statementTimeoutMs, gone }: LoadConfig): AsyncGenerator<Page, void, undefined> {
-  const lease = await connections.lease({ doing });
+  const lease = await connections.lease({ doing, transaction: true });
   const query = async (text: string): Promise<readonly (readonly unknown[])[]> => {
     const { rows } = await lease.client.query({ text, rowMode: 'array' });
     return rows;
