@@ -119,7 +119,10 @@ export class Proxy {
     if (rule !== undefined) {
       this.#rules.delete(rule);
       rule.struck();
-      if (rule.fault === 'drop') return cut(pair);
+      if (rule.fault === 'drop') {
+        cut(pair);
+        return;
+      }
       pair.state = rule.fault === 'hold' ? 'held' : rule.fault === 'cut' ? 'cut at answer' : 'swallow at answer';
     }
     if (pair.state === 'held') pair.held.push(data);

@@ -3,7 +3,7 @@ export class Statements {
   readonly #tell: (statement: string) => void;
   #unread: Buffer = Buffer.alloc(0);
   #isStarted = false;
-  #texts: string[] = [];
+  readonly #texts: string[] = [];
 
   /** @param tell given one text for each message that the server answers: what is parsed and bound until a Sync, or a simple query. */
   constructor(tell: (statement: string) => void) {
