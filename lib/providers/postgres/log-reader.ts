@@ -61,6 +61,7 @@ export class LogReader {
   async read(query: Query): Promise<boolean> {
     const { past, writer } = this.#config;
     const { version } = this.#cursor;
+    if (!Number.isSafeInteger(version)) return this.#reset();
     const acknowledged = past.acknowledged; // before it is read, as commits may be acknowledged meanwhile
     const rows = await query(this.#look(), [version, writer]);
     const [first] = rows;
