@@ -30,6 +30,8 @@ const failures: ReadonlyMap<string, Failure> = new Map<string, Failure>([
   ['57', { kind: 'retry' }],
   ['57P04', { kind: 'halt', advice: 'the database was dropped' }],
   ['58', { kind: 'retry' }],
+  // What a trigger of the user's own raises, unless he names another state.
+  ['P0001', { kind: 'refuse' }],
   // "cached plan must not change result type": a table was altered; a new connection makes a new plan.
   ['0A000', { kind: 'retry' }],
 ]);
