@@ -136,7 +136,8 @@ export class LogReader {
    */
   #look(): string {
     const { names, data, dictionary } = this.#config;
-    const keys = 'coalesce(cardinality(g.keys), 0)';
+    // Of the cursor's own row, and of own commits, no keys are looked at.
+    const keys = 'CASE WHEN g.version > $1 AND g.writer <> $2 THEN coalesce(cardinality(g.keys), 0) ELSE 0 END';
     return (
       `SELECT d.head, (SELECT w.number FROM ${names.writers} AS w WHERE w.dictionary = d.id AND w.writer = $2), l.version, l.writer, l.number, l.keys IS NULL, e.k, t.* ` +
       `FROM ${names.dictionaries} AS d LEFT JOIN LATERAL (SELECT * FROM (SELECT g.*, sum(${keys}) OVER (ORDER BY g.version) - ${keys} AS before ` +

@@ -75,6 +75,21 @@ describe('a commit of 50,000 keys', () => {
     expect(turns, 'turns of the event loop').toBeGreaterThan(5);
   });
 
+  it('is gone on behind, by who was told it, by who wrote it, and by who comes later', async () => {
+    const schema = database.freshSchema();
+    const openAt = database.opener({ schema });
+    const [watcher, writer] = [await openAt(), await openAt()];
+    const told = [new Told(watcher), new Told(writer)];
+    await writer.send({ ...writer.batch(), mutations: numberedSets(12_000) });
+    for (const one of told) await one.reaches(1);
+    await watcher.write(set('a'));
+    await writer.write(set('b'));
+    for (const one of [...told, new Told(watcher, { version: 1 }), new Told(writer, { version: 1 })]) {
+      await one.reaches(3);
+      expect(one.isReset).toBe(false);
+    }
+  });
+
   it('is left off when its subscriber leaves, and when the session closes', async () => {
     const openAt = database.opener({ schema: database.freshSchema() });
     const [watcher, writer] = [await openAt(), await openAt()];
