@@ -115,6 +115,7 @@ export class Connections {
   async #ownOfPool(pool: Pool, onLost: (error: unknown) => void): Promise<OwnConnection> {
     const client = await pool.connect();
     onEvent(client, 'error', onLost);
+    client.unref?.();
     return { client, end: () => client.release(true) };
   }
 
