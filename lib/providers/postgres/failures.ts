@@ -36,6 +36,10 @@ const failures: ReadonlyMap<string, Failure> = new Map<string, Failure>([
   ['0A000', { kind: 'retry' }],
 ]);
 
+/** What PgBouncer says, with a code that it has for all its errors, of settings that come with a connection. */
+const unsupportedParameter = 'unsupported startup parameter';
+const needsPooler: Failure = { kind: 'halt', advice: 'a pooler in transaction mode in between needs `pooler: true`' };
+
 /** Failures of the network, by Node's code. */
 const networkCodes: ReadonlySet<string> = new Set([
   'ECONNREFUSED', 'ECONNRESET', 'ECONNABORTED', 'EPIPE', 'ETIMEDOUT', 'EHOSTUNREACH', 'EHOSTDOWN', 'ENETUNREACH', 'ENETDOWN', 'ENOTFOUND', 'EAI_AGAIN', 'ENOENT',
@@ -85,7 +89,7 @@ export function describeFailure(error: unknown, { doing, place, outcomeUnknown =
   if (state === 'XX001' || state === 'XX002') {
     return new CorruptDataError(`${place} is damaged (${reason}). It is left as it is: restore a backup.`, { location: place, cause: error });
   }
-  const failure = state === undefined ? networkFailure(error) : failureOf(state);
+  const failure = state === undefined ? networkFailure(error) : reason.includes(unsupportedParameter) ? needsPooler : failureOf(state);
   const advice = failure?.advice === undefined ? '' : `; ${failure.advice}`;
   const named = state === undefined ? '' : ` (${state})`;
   return new ProviderError(`${doing} in ${place} failed: ${reason}${named}${advice}.`, { kind: failure?.kind ?? 'halt', outcomeUnknown, cause: error });
