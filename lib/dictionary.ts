@@ -76,7 +76,7 @@ export class Dictionary {
   #closed: Promise<void> | undefined;
   #isResyncQueued = false;
   /** What others committed while storage is read anew: applied at once, it might be undone by what was read before it. */
-  #heldCommits: CommitFeed[] = [];
+  readonly #heldCommits: CommitFeed[] = [];
   #rereadings = 0;
   /** As of which version storage was read last: what was committed up to it is known. */
   #readVersion = 0;
