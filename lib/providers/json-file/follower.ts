@@ -63,7 +63,9 @@ export class Follower {
     this.#config = config;
     this.#place = config.place;
     const { files } = config.place;
-    this.#signs = new FileSigns(files.directory, name => name === files.base || files.generationOf(name) !== undefined, () => this.#look());
+    // An owner goes on writing to a log that he opened by the temporary name that it had before it was linked to its own: Linux names that.
+    const isOne = (name: string): boolean => name === files.base || files.generationOf(name) !== undefined || files.isTemporary(name);
+    this.#signs = new FileSigns(files.directory, isOne, () => this.#look());
   }
 
   start(): void {
