@@ -4,7 +4,6 @@ import { describe, expect, it, onTestFinished } from 'vitest';
 
 import { gate, recorded, settled } from '../support/controlled-provider.ts';
 
-
 type Anything = Record<string, unknown>;
 
 /** What `provider` has, to be read only, as a provider would give it that writes nothing. */
@@ -131,10 +130,10 @@ describe('a store that is read only', () => {
     const owner = await persistify(storage).open<Anything>('prefs');
     await owner.setAndSave('a', 1);
     await owner.setAndSave('b', 1);
-    let reading: ReturnType<typeof gate> | undefined;
-    const store = await persistify(readOnly(storage, () => reading?.opened ?? Promise.resolve())).open<Anything>('prefs');
+    const reading = gate();
+    let loads = 0;
+    const store = await persistify(readOnly(storage, () => (++loads > 1 ? reading.opened : Promise.resolve()))).open<Anything>('prefs');
     const seen = recorded(store.get$('a'));
-    reading = gate();
     const reloaded = store.reload();
     await settled();
     await owner.setAndSave('a', 2);
