@@ -156,7 +156,7 @@ export class Follower {
     let hasMoved = false;
     const end = chain[at]?.end;
     if (log !== undefined && end !== undefined) {
-      if (end < log.offset) this.#takenBack();
+      if (end < log.offset) await this.#takenBack(last);
       hasMoved = await this.#readOn(end);
       if (this.#isStopped()) return false;
       if (this.#place.log?.offset !== end) throw new UnsettledError('a log has not come to its end');
@@ -241,7 +241,7 @@ export class Follower {
       const isOver = log.generation < generation;
       if (isOver && seq < foldedSeq) await this.#readOn(undefined, foldedSeq);
       if (this.#isStopped()) return false;
-      if (isOver && this.#place.seq > foldedSeq) this.#takenBack();
+      if (isOver && this.#place.seq > foldedSeq) await this.#takenBack();
       if (isOver && this.#place.seq < foldedSeq) throw new LostError();
       if (isOver) await this.#leaveLog();
       this.#moveTo({ ...this.#place, json: { stamp: fold.stamp, identity: { generation, stated, size: fold.size, crc: '' } }, log: isOver ? undefined : this.#place.log });
@@ -269,8 +269,14 @@ export class Follower {
     throw new LostError();
   }
 
-  /** A commit that was told is not there any more: its flush failed, or an older state was put back. */
-  #takenBack(): never {
+  /**
+   * A commit that was told is not there any more: its flush failed, or an older state was put back.
+   * @param last the log in which it may have come once more.
+   */
+  async #takenBack(last?: LogTail): Promise<never> {
+    if (last !== undefined) {
+      for await (const { header } of last.records(last.header.seq, undefined)) if (header.seq >= this.#place.seq) throw new LostError();
+    }
     this.#takenBackSince ??= performance.now();
     if (performance.now() - this.#takenBackSince < takenBackMs) throw new UnsettledError('a commit may come once more');
     throw new LostError();

@@ -7,7 +7,7 @@ import { OptionsError, ReadOnlyError } from 'rx-persistify';
 import { jsonFile } from 'rx-persistify/json-file';
 import { describe, expect, it, vi } from 'vitest';
 
-import { failSync } from './faults.ts';
+import { failHandles, failSync } from './faults.ts';
 import { Reader, sorted } from './reader.ts';
 import { filesIn, foldedIn, scratch, stateOf, Store, textOf } from './store.ts';
 
@@ -235,9 +235,9 @@ describe('a reader beside an owner', () => {
   it('opens beside him in the middle of his work, at one of his commits', async () => {
     const store = await Store.open(await scratch());
     let round = 0;
-    let isOver = false;
+    const over = new AbortController();
     const writing = (async () => {
-      while (!isOver) {
+      while (!over.signal.aborted) {
         round += 1;
         await store.write(...Array.from({ length: 200 }, (_, index) => ({ type: 'set', key: `key ${index}`, json: `"${round} ${'x'.repeat(100)}"` }) as const));
         await new Promise(resolve => setImmediate(resolve));
@@ -251,7 +251,7 @@ describe('a reader beside an owner', () => {
       if (least > 0) expect([...rounds][0]).toBeGreaterThanOrEqual(least);
       await reader.close();
     }
-    isOver = true;
+    over.abort();
     await writing;
   });
 
@@ -353,6 +353,18 @@ describe('a commit that its owner did not acknowledge', () => {
     await reader.shows({ count: '3' });
     const counts = reader.shown.map(({ texts }) => Number(texts['count']));
     expect(counts).toEqual([...counts].sort((one, other) => one - other));
+  });
+
+  it('is not shown before it is durable', async () => {
+    const owner = await Store.open(await scratch());
+    await owner.set('a', '1');
+    const reader = await Reader.open(owner.directory, { pollMs: 10 });
+    const heal = await failHandles('datasync', 'EIO', () => true);
+    await owner.set('a', '2'); // flushes by itself, so that it is acknowledged
+    await delay(300);
+    expect(reader.texts).toEqual({ a: '1' });
+    heal();
+    await reader.shows({ a: '2' });
   });
 
   it('is taken back if it never comes again', async () => {
@@ -460,9 +472,9 @@ describe('an edit by hand', () => {
     await first.close();
     const { store, reader } = await beside(first.directory);
     const states = new Set<string>([sorted({ a: '1', gone: '1' })]);
-    let isTakenIn = false;
-    store.session.watch?.({ version: Number.MAX_SAFE_INTEGER }).subscribe(() => {
-      isTakenIn = true;
+    const takenIn: unknown[] = [];
+    store.session.watch?.({ version: Number.MAX_SAFE_INTEGER }).subscribe(feed => {
+      takenIn.push(feed);
       void store.texts().then(texts => states.add(sorted(texts)));
     });
     let rounds = 0;
@@ -475,7 +487,7 @@ describe('an edit by hand', () => {
     for (let count = 0; count < 20; count += 1) await write();
     await writeFile(join(store.directory, 'saved~'), '{"a":"edit"}');
     await rename(join(store.directory, 'saved~'), join(store.directory, 'prefs.json'));
-    while (!isTakenIn || rounds < 60) await write();
+    while (takenIn.length === 0 || rounds < 60) await write();
     for (let count = 0; count < 20; count += 1) await write();
     await reader.shows({ a: '"edit"', busy: `${rounds}` });
     const strange = reader.shown.map(({ texts }) => sorted(texts)).filter(text => !states.has(text));
