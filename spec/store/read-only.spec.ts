@@ -268,6 +268,36 @@ describe('deadlines that the feed tells to have moved', () => {
   });
 });
 
+it('a feed that comes after what was read anew tells nothing of the time before', async () => {
+  let version = 1;
+  let tell: ((feed: object) => void) | undefined;
+  const store = await persistify({
+    name: 'late',
+    open: () => Promise.resolve({
+      capabilities: { shared: true, durability: 'memory', readOnly: true } as const,
+      async *load() {
+        yield await Promise.resolve({ version, entries: [{ key: 'a', json: String(version), version }] });
+      },
+      watch: () => new Observable<never>((subscriber) => {
+        tell = (feed) => subscriber.next(feed as never);
+      }),
+      write: () => Promise.reject(new Error('nothing is to be written')),
+      close: () => Promise.resolve(),
+    }),
+  }).open<Anything>('prefs');
+  const changes = recorded<Change>(store.changes$);
+  const commit = (at: number, entries: object[], deleted: string[] = []) => tell?.({ type: 'commit', cursor: { version: at }, cleared: false, entries, deleted });
+  version = 4;
+  await store.reload();
+  await settled();
+  commit(2, [{ key: 'b', json: '2', version: 2 }]);
+  commit(3, [], ['b']);
+  commit(4, [{ key: 'a', json: '4', version: 4 }]);
+  commit(5, [{ key: 'a', json: '5', version: 5 }]);
+  expect(changes.map((change) => ('key' in change ? [change.key, store.get(change.key), change.origin] : []))).toEqual([['a', 5, 'reload'], ['a', 5, 'remote']]);
+  await store.close();
+});
+
 describe('a cache that is read only', () => {
   it('reads, and refuses to write, to load, and to be asked for what it would have to write', async () => {
     const storage = memory();

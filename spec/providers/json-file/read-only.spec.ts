@@ -1,4 +1,5 @@
 import { spawnSync } from 'node:child_process';
+import { writeFileSync } from 'node:fs';
 import { appendFile, chmod, link, mkdir, readdir, readFile, rename, rm, stat, symlink, truncate, utimes, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
@@ -7,6 +8,7 @@ import { OptionsError, ReadOnlyError } from 'rx-persistify';
 import { jsonFile } from 'rx-persistify/json-file';
 import { describe, expect, it, vi } from 'vitest';
 
+import { Child } from './child.ts';
 import { failHandles, failSync } from './faults.ts';
 import { Reader, sorted } from './reader.ts';
 import { filesIn, foldedIn, scratch, stateOf, Store, textOf } from './store.ts';
@@ -218,6 +220,7 @@ describe('a reader beside an owner', () => {
       await delay(round % 10 === 0 ? 200 : 10);
     }
     expect(delays.sort((one, other) => one - other)[20]).toBeLessThan(50);
+    expect(delays.at(-1), 'before he folds, after a second, which would be noticed too').toBeLessThan(900);
   });
 
   it('hears of commits where no directory can be watched, by looking', async () => {
@@ -253,6 +256,48 @@ describe('a reader beside an owner', () => {
     }
     over.abort();
     await writing;
+  });
+
+  it('opens at one of his commits, whatever of his files he replaces meanwhile', async () => {
+    const { directory } = await Store.open(await scratch()).then(async first => {
+      await first.write(...Array.from({ length: 60 }, (_, index) => ({ type: 'set', key: `key ${index}`, json: `"${'x'.repeat(100_000)}"` }) as const));
+      await first.close();
+      return first;
+    });
+    let acknowledged = 0;
+    const over = new AbortController();
+    const working = (async () => {
+      for (let round = 1; !over.signal.aborted; round += 1) {
+        const store = await Store.open(directory);
+        await store.set('round', `${round}`);
+        acknowledged = round;
+        await store.close();
+      }
+    })();
+    for (let count = 0; count < 40; count += 1) {
+      const least = acknowledged;
+      const reader = await Reader.open(directory);
+      expect(Number(reader.texts['round'] ?? 0)).toBeGreaterThanOrEqual(least);
+      await reader.close();
+    }
+    over.abort();
+    await working;
+  });
+
+  it('misses no commit though he has folded it and is gone before the reader comes to look', async () => {
+    const [directory, owner] = [await scratch(), await Child.start()];
+    await owner.tell('open', { directory });
+    const reader = await Reader.open(directory);
+    await owner.tell('set', { key: 'a', json: '1' });
+    await reader.shows({ a: '1' });
+    const answers = [2, 3, 4].map(json => owner.tell('set', { key: 'a', json: String(json) }));
+    const closed = owner.tell('close');
+    await delay(1);
+    Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 1_000); // nothing of this process runs meanwhile
+    expect(await filesIn(directory)).toEqual(['prefs.json']);
+    await Promise.all([...answers, closed]);
+    await reader.shows({ a: '4' });
+    expect(reader.commits.map(({ texts }) => texts['a'])).toEqual(['1', '2', '3', '4']);
   });
 
   it('waits for a commit that is not whole yet', async () => {
@@ -423,6 +468,49 @@ describe('an edit by hand', () => {
     await appendFile(join(directory, 'prefs.json'), '}');
     await reader.shows({ a: '"edited in pieces"' });
     expect([reader.shown.length, reader.reports]).toEqual([2, []]);
+  });
+
+  it('is waited for by who opens, too, as an editor may have emptied the file to write it', async () => {
+    const directory = await scratch();
+    await edit(directory, '');
+    const { ctimeMs } = await stat(join(directory, 'prefs.json'));
+    const clock = vi.spyOn(Date, 'now').mockReturnValue(ctimeMs + 20);
+    const opening = Reader.open(directory);
+    await delay(150);
+    clock.mockRestore();
+    writeFileSync(join(directory, 'prefs.json'), '{"a":1}');
+    const reader = await opening;
+    expect([reader.texts, reader.reports]).toEqual([{ a: '1' }, []]);
+  });
+
+  it('of an open store is waited with until its owner has taken it in', async () => {
+    const [directory, owner] = [await scratch(), await Child.start()];
+    await owner.tell('open', { directory });
+    await owner.tell('set', { key: 'a', json: '1' });
+    await owner.tell('set', { key: 'b', json: '1' });
+    await foldedIn(directory);
+    const reader = await Reader.open(directory);
+    owner.process.kill('SIGSTOP');
+    await edit(directory, '{"a":"edit"}');
+    await delay(500);
+    expect(reader.texts).toEqual({ a: '1', b: '1' });
+    owner.process.kill('SIGCONT');
+    await reader.shows({ a: '"edit"' });
+    expect(await owner.tell('close')).toBe('closed');
+    expect(reader.texts).toEqual({ a: '"edit"' });
+  });
+
+  it('of a store whose owner was killed is shown without him', async () => {
+    const [directory, owner] = [await scratch(), await Child.start()];
+    await owner.tell('open', { directory });
+    await owner.tell('set', { key: 'a', json: '1' });
+    await owner.tell('set', { key: 'b', json: '1' });
+    await foldedIn(directory);
+    await owner.tell('set', { key: 'c', json: '1' });
+    await owner.kill();
+    const reader = await Reader.open(directory);
+    await edit(directory, (await textOf(directory)).replace('"a":1', '"a":"edit"'));
+    await reader.shows({ a: '"edit"', b: '1', c: '1' });
   });
 
   it.each([
