@@ -1,12 +1,13 @@
 import { spawnSync } from 'node:child_process';
-import { writeFileSync } from 'node:fs';
+import fs, { writeFileSync } from 'node:fs';
 import { appendFile, chmod, link, mkdir, readdir, readFile, rename, rm, stat, symlink, truncate, utimes, writeFile } from 'node:fs/promises';
+import { syncBuiltinESMExports } from 'node:module';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 
 import { OptionsError, ReadOnlyError } from 'rx-persistify';
 import { jsonFile } from 'rx-persistify/json-file';
-import { describe, expect, it, vi } from 'vitest';
+import { describe, expect, it, onTestFinished, vi } from 'vitest';
 
 import { Child } from './child.ts';
 import { failHandles, failSync } from './faults.ts';
@@ -224,11 +225,17 @@ describe('a reader beside an owner', () => {
   });
 
   it('hears of commits where no directory can be watched, by looking', async () => {
-    const directory = await scratch();
-    const parent = join(directory, 'later');
-    const reader = await Reader.open(parent, { pollMs: 10 });
-    await mkdir(parent);
-    const store = await Store.open(parent);
+    const watch = vi.spyOn(fs, 'watch').mockImplementation(() => {
+      throw Object.assign(new Error('System limit for number of file watchers reached'), { code: 'ENOSPC' });
+    });
+    syncBuiltinESMExports();
+    onTestFinished(() => {
+      expect(watch).toHaveBeenCalled();
+      watch.mockRestore();
+      syncBuiltinESMExports();
+    });
+    const store = await Store.open(await scratch());
+    const reader = await Reader.open(store.directory, { pollMs: 10 });
     for (let round = 1; round <= 10; round += 1) {
       await store.set('round', `${round}`);
       await reader.shows({ round: `${round}` });
