@@ -3,21 +3,19 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { CorruptDataError, type PersistifyError } from '../../errors.ts';
 import { FileSigns } from '../file-signs.ts';
 import type { CommitFeed, Feed } from '../provider.ts';
-import { checkTakenIn } from './awaited-edit.ts';
 import { commitOf } from './commit-of.ts';
 import { ignore } from './durable-file.ts';
 import { failureOf, isMissing } from './failure.ts';
 import type { StoreFiles } from './file-names.ts';
-import { type FileStamp, openJsonFile, readJsonEnd, sameStamp, stampAt } from './json-file.ts';
+import { checkTakenIn, openedAsSame, removed } from './foreign-edit.ts';
+import { type FileStamp, readJsonEnd, sameStamp, stampAt } from './json-file.ts';
 import { Listing } from './listing.ts';
 import { LogTail, type TailRecord } from './log-tail.ts';
-import { checkUsable, isPassing, removed } from './picture.ts';
+import { Patience } from './patience.ts';
 import { isSameBase, type Place, UnsettledError } from './place.ts';
 import { belongsTo } from './recover.ts';
 import { Slices } from './slices.ts';
 
-/** What is wrong for this long is told: a file may be being written, or be being put in the place of another. */
-const patienceMs = 1_000;
 /** An owner whose flush failed writes the same commit once more, and until then has one less than he showed. */
 const takenBackMs = 1_000;
 /** The owner is likely to have acknowledged what he wrote after this time, or to have written on. */
@@ -48,13 +46,12 @@ export class Follower {
   readonly #config: FollowerConfig;
   readonly #signs: FileSigns;
   readonly #listing = new Listing();
+  readonly #patience = new Patience();
   readonly #closing = new AbortController();
   #place: Place;
   #tail: LogTail | undefined;
   #looking: Promise<void> | undefined;
   #isDue = false;
-  #troubleSince: number | undefined;
-  #isTroubleTold = false;
   #takenBackSince: number | undefined;
   /** A `.json` file that is no dictionary: that was told. */
   #refused: FileStamp | undefined;
@@ -81,7 +78,6 @@ export class Follower {
     await this.#leaveLog();
   }
 
-
   #isStopped(): boolean {
     return this.#closing.signal.aborted;
   }
@@ -98,8 +94,7 @@ export class Follower {
   async #follow(): Promise<void> {
     try {
       while (!this.#isStopped() && (await this.#step()));
-      this.#troubleSince = undefined;
-      this.#isTroubleTold = false;
+      this.#patience.passed();
     } catch (error) {
       if (this.#isStopped()) return;
       if (error instanceof LostError) this.#config.tell({ type: 'reset' });
@@ -107,13 +102,23 @@ export class Follower {
     }
   }
 
-  /** What may pass is looked at again soon; what does not pass is told, once. */
   async #meet(error: unknown): Promise<void> {
-    if (!this.#isTroubleTold) this.#signs.later();
-    if (isPassing(error)) return;
-    this.#troubleSince ??= performance.now();
-    if (this.#isTroubleTold || performance.now() - this.#troubleSince < patienceMs) return;
-    this.#isTroubleTold = true;
+    switch (this.#patience.with(error)) {
+      case 'look again':
+        this.#signs.later();
+        break;
+      case 'read anew':
+        this.#config.tell({ type: 'reset' });
+        break;
+      case 'tell':
+        await this.#refuse(error);
+        break;
+      case 'wait':
+    }
+  }
+
+  /** Tells what is wrong. A `.json` file that is no dictionary is not looked at again before it changes. */
+  async #refuse(error: unknown): Promise<void> {
     const path = this.#place.files.json;
     if (error instanceof CorruptDataError && error.location === path) this.#refused = await stampAt(path).catch(() => undefined);
     this.#config.report(failureOf(error, `follow ${path}`));
@@ -249,24 +254,10 @@ export class Follower {
     }
     if (sameStamp(stamp, this.#refused)) return false;
     if (fold === undefined) await checkTakenIn(files);
-    await this.#checkEdit();
+    const same = await openedAsSame(this.#place, this.#config.storeName);
+    if (same === undefined) throw new LostError();
+    this.#moveTo({ ...this.#place, json: same });
     return false;
-  }
-
-  async #checkEdit(): Promise<void> {
-    const { files, json: before } = this.#place;
-    const json = await openJsonFile(files.json, new Slices());
-    try {
-      if (json === undefined) throw new UnsettledError('it was there');
-      checkUsable(json, files, this.#config.storeName, this.#place);
-      if (isSameBase(json.identity, before?.identity) && before?.identity.crc === json.identity.crc) {
-        this.#moveTo({ ...this.#place, json: { stamp: json.stamp, identity: json.identity } });
-        return;
-      }
-    } finally {
-      await json?.handle.letGo();
-    }
-    throw new LostError();
   }
 
   /**

@@ -1,9 +1,8 @@
-import { CorruptDataError } from '../../errors.ts';
-import { checkTakenIn } from './awaited-edit.ts';
 import { chainOf } from './chain.ts';
 import { damaged } from './damage.ts';
 import { isMissing } from './failure.ts';
 import type { StoreFiles } from './file-names.ts';
+import { checkTakenIn, checkUsable, removed } from './foreign-edit.ts';
 import { openLog } from './journal.ts';
 import { type JsonFile, openJsonFile, sameStamp, stampAt } from './json-file.ts';
 import { listedGenerations } from './listing.ts';
@@ -34,20 +33,6 @@ export async function takePicture(files: StoreFiles, storeName: string, before: 
     await json?.handle.letGo();
     throw error;
   }
-}
-
-/** @throws CorruptDataError for what is no dictionary of this name. */
-export function checkUsable(json: JsonFile, files: StoreFiles, storeName: string, before: Place | undefined): void {
-  const location = files.json;
-  const name = json.header?.name;
-  if (name !== undefined && name !== storeName) throw belongsTo(name, storeName, location);
-  if (json.blank && before !== undefined && before.seq > 0) throw new CorruptDataError(`${location} was emptied; to remove every entry, write {} into it`, { location });
-}
-
-/** What is told of a file that was there, and is not. */
-export function removed(files: StoreFiles): CorruptDataError {
-  const location = files.json;
-  return new CorruptDataError(`${location} was removed; what it held is shown until it is there again. To remove every entry, write {} into it`, { location });
 }
 
 async function takeOn(json: JsonFile | undefined, files: StoreFiles, storeName: string, before: Place | undefined): Promise<Picture> {
