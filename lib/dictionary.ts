@@ -15,7 +15,7 @@ import type { Settings } from './settings.ts';
 import type { CloseOptions, WaitOptions } from './store.ts';
 import { expireKeys } from './streams/expire-keys.ts';
 import { followFeed } from './streams/follow-feed.ts';
-import { nextTurn } from './streams/macrotask.ts';
+import { macrotask$, nextTurn } from './streams/macrotask.ts';
 import { Teller } from './teller.ts';
 import { Unexpired } from './unexpired.ts';
 import { WaitingWrites } from './waiting-writes.ts';
@@ -75,9 +75,14 @@ export class Dictionary {
   #remote: RemoteCommits<unknown> | undefined;
   #closed: Promise<void> | undefined;
   #isResyncQueued = false;
+  /** What others committed while storage is read anew: applied at once, it might be undone by what was read before it. */
+  readonly #heldCommits: CommitFeed[] = [];
+  #rereadings = 0;
+  /** As of which version storage was read last: what was committed up to it is known. */
+  #readVersion = 0;
 
   constructor({ name, session, writer, settings, onClosed }: DictionaryConfig, kind: Kind) {
-    const layers = new Layers(new Lifetimes<unknown>(() => settings.scheduler.now(), settings.ttl));
+    const layers = new Layers(new Lifetimes<unknown>(() => settings.scheduler.now(), settings.ttl), session.capabilities.readOnly);
     const limits = new Limits(layers, settings.limits);
     this.name = name;
     this.session = session;
@@ -169,7 +174,7 @@ export class Dictionary {
   }
 
   touch(key: string): boolean {
-    this.writes.checkOpen();
+    this.writes.checkWritable();
     const entry = this.layers.find(key);
     if (entry !== undefined) this.writes.slide(entry);
     return entry !== undefined;
@@ -265,8 +270,9 @@ export class Dictionary {
   async #readAnew(discardRevision: number, origin: Origin): Promise<number> {
     let versionRead = 0;
     await this.reading(async () => {
-      const { version, rebase } = await this.#kind.read();
+      const { version, rebase } = await this.#holdingCommits(() => this.#kind.read());
       versionRead = version;
+      this.#readVersion = version;
       this.#remote?.passed(version);
       const unsaved = this.layers.unsavedKeys();
       const known = new Map(this.layers.quarantined);
@@ -278,7 +284,21 @@ export class Dictionary {
     return versionRead;
   }
 
+  /** Commits that come while `read` reads are applied in the macrotask after, when what was read is the base. */
+  async #holdingCommits<R>(read: () => Promise<R>): Promise<R> {
+    this.#rereadings++;
+    try {
+      return await read();
+    } finally {
+      macrotask$.subscribe(() => {
+        this.#rereadings--;
+        if (this.#rereadings === 0 && this.#closed === undefined) for (const commit of this.#heldCommits.splice(0)) this.#committed(commit);
+      });
+    }
+  }
+
   #follow(version: number): void {
+    this.#readVersion = version;
     const { layers, session, settings } = this;
     if (session.capabilities.shared && session.watch !== undefined) this.#remote = new RemoteCommits({ layers, textOf: settings.format.toText, isWanted: this.#kind.isWanted }, version);
     const following = followFeed({
@@ -294,7 +314,12 @@ export class Dictionary {
     if (session.watch !== undefined) this.#running.add(following.subscribe());
   }
 
-  #committed({ cursor: { version }, cleared, entries, deleted }: CommitFeed): void {
+  #committed(commit: CommitFeed): void {
+    if (this.#rereadings > 0) this.#heldCommits.push(commit);
+    else if (commit.cursor.version > this.#readVersion) this.#apply(commit);
+  }
+
+  #apply({ cursor: { version }, cleared, entries, deleted, touched = [] }: CommitFeed): void {
     const { format } = this.settings;
     const loaded = new Map<string, LoadedEntry<unknown>>();
     const quarantined = new Map<string, Quarantined>();
@@ -303,7 +328,7 @@ export class Dictionary {
     if (cleared) this.#kind.onRemote?.(undefined);
     else for (const { key } of entries) this.#kind.onRemote?.(key);
     for (const key of deleted) this.#kind.onRemote?.(key);
-    const differences = this.#remote?.apply({ version, cleared, entries: loaded, quarantined, deleted }) ?? [];
+    const differences = this.#remote?.apply({ version, cleared, entries: loaded, quarantined, deleted, touched }) ?? [];
     this.writes.tellDifferences(differences, 'remote');
   }
 

@@ -1,5 +1,6 @@
 import type { Quarantined } from './change.ts';
 import type { Difference, Layers, LoadedEntry, Settled } from './layers.ts';
+import type { Touched } from './providers/provider.ts';
 
 /** A commit as the feed tells it, its values decoded. */
 export interface RemoteCommit<V> {
@@ -8,6 +9,7 @@ export interface RemoteCommit<V> {
   readonly entries: ReadonlyMap<string, LoadedEntry<V>>;
   readonly quarantined: ReadonlyMap<string, Quarantined>;
   readonly deleted: readonly string[];
+  readonly touched: readonly Touched[];
 }
 
 /** What storage has under a key: an entry, one that cannot be read, or nothing. */
@@ -43,12 +45,13 @@ export class RemoteCommits<V> {
   }
 
   /** Returns what reads see change. */
-  apply({ version, cleared, entries, quarantined, deleted }: RemoteCommit<V>): Difference<V>[] {
+  apply({ version, cleared, entries, quarantined, deleted, touched }: RemoteCommit<V>): Difference<V>[] {
     const differences: Difference<V>[] = [];
     if (cleared) for (const key of [...this.#config.layers.baseKeys(), ...this.#held.keys()]) if (!entries.has(key)) this.#take(key, { version }, differences);
     for (const key of deleted) this.#take(key, { version }, differences);
     for (const [key, entry] of entries) this.#take(key, { version: entry.version, entry }, differences);
     for (const [key, bad] of quarantined) this.#take(key, { version, quarantined: bad }, differences);
+    for (const { key, expiresAt } of touched) this.#config.layers.prolong(key, expiresAt, differences);
     this.passed(version);
     return differences;
   }
