@@ -103,12 +103,14 @@ export class Connections {
     const client = new this.#driver.Client(driverConfig(this.#settings, typeof listen === 'boolean' ? connection : listen, false));
     onEvent(client, 'error', onLost);
     try {
-      await client.connect();
+      const connecting = client.connect();
+      client.unref?.(); // at once, as it may take its time
+      await connecting;
+      client.unref?.();
     } catch (error) {
       client.end().catch(ignore);
       throw error;
     }
-    client.unref?.();
     return { client, end: () => void client.end().catch(ignore) };
   }
 

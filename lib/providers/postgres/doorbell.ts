@@ -8,7 +8,8 @@ export const channel = 'rx_persistify';
 /** It rings at most 50 times a second: a NOTIFY takes a lock of the whole cluster until its commit. */
 const paceMs = 20;
 
-/** For how long `close` waits for an answer. */
+/** For how long an answer is waited for, as one that does not come would keep the process alive; and for how long by `close`. */
+const patienceMs = 5_000;
 const closePatienceMs = 2_000;
 
 /**
@@ -44,7 +45,8 @@ export class Doorbell {
       // There is nothing to be durable.
       const text = `SELECT set_config('synchronous_commit', 'off', true), pg_notify('${channel}', p) FROM unnest($1::text[]) AS s (p)`;
       const statement = { text, values: [payloads], rowMode: 'array' } as const;
-      await this.#connections.use((client) => client.query(statement), { doing: 'Notifying', signal: this.#abandoning.signal }).catch(() => undefined);
+      const signal = AbortSignal.any([this.#abandoning.signal, AbortSignal.timeout(patienceMs)]);
+      await this.#connections.use((client) => client.query(statement), { doing: 'Notifying', signal }).catch(() => undefined);
       await delay(paceMs);
     }
     this.#ringing = undefined;
