@@ -32,6 +32,8 @@ await inTemporaryDirectory(async (directory) => {
     { title: 'A custom provider', file: 'custom-provider.js' },
     { title: 'A graceful end', file: 'graceful-end.js' },
     { title: 'Two processes, one SQLite file', file: 'two-processes.js' },
+    { title: 'Three processes, one PostgreSQL', file: 'http-service.js' },
+    { title: 'From a JSON file to PostgreSQL', file: 'move-to-postgres.js' },
     { title: 'Web sessions', file: 'session-cache.js' },
     { title: 'A cache in front of a service', file: 'api-cache.js' },
     { title: 'Telemetry, in SQLite', file: 'telemetry/main.js', args: ['--seconds', '2', '--data', directory] },

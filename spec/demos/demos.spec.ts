@@ -1,4 +1,4 @@
-import { readdir, readFile } from 'node:fs/promises';
+import { chmod, readdir, readFile } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from 'vitest';
 
@@ -20,12 +20,15 @@ const demos: Readonly<Record<string, readonly RegExp[]>> = {
   'api-cache.js': [/✓ they cost one request/, /asked 304 times \| requests 51 \| in memory 10 \| in storage 50/, /✓ it has sent no request/],
   'graceful-end.js': [/^ {2}(\d+) orders were taken, \d+ of them were on disk when SIGTERM was sent\n[^]*it found \1 orders/m, /✓ it ended by the signal/, /✓ and each is what it was/],
   'two-processes.js': [/^ {4}milk: two bottles\n[^]*^ {40}← milk: two bottles {2}\(\d+ ms\)$/m, /^ {2}← eggs: six/m, /✓ in the end they agree: (pizza|pasta)/, /✓ ann got \d and bob \d: each errand has exactly one winner/],
+  'http-service.js': [/✓ all know her at once/, /^ {4}p2 is killed by kill -9/m, /^ {2}p[123] █+ \d+$/m, /✓ every job is done, and by one/, /✓ each has counted its visits to the last: \d+ and \d+/],
+  'move-to-postgres.js': [/move: StoreLockedError: …\/sessions\.json is open/, /✓ PostgreSQL has all of it or nothing/, /move: 10000 entries of "sessions" are in PostgreSQL/, /✓ each ends at the very millisecond at which it would have ended/],
 };
 
 describe('the demos', () => {
   for (const [file, expected] of Object.entries(demos)) {
     it(`${file} shows what it claims, and leaves nothing behind`, async (test) => {
       const directory = await temporaryDirectory(test);
+      await chmod(directory, 0o755); // where root runs PostgreSQL, another user must come through to its data
       const { ended } = start(test, process.execPath, [builtDemo(file)], directory, { ...process.env, TMPDIR: directory });
       const { code, stdout, stderr } = await ended;
       expect(stdout).not.toContain('✗');
