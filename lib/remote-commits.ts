@@ -99,7 +99,9 @@ export class RemoteCommits<V> {
     const differences: Difference<V>[] = [];
     const held = [...this.#held];
     this.#held.clear();
-    for (const [key, found] of held) if (found.version !== version) this.#take(key, found, differences); // the echo of this batch says nothing new
+    // The echo of this batch says nothing new, and is known by the versions of its keys. That of the batch would not do: one that
+    // stored nothing, such as a touch, is answered with the version of the commit before it, which is another's.
+    for (const [key, found] of held) this.#take(key, found, differences);
     // Only now, as what was held is older than this batch even where the feed has told of that already.
     this.#pass(this.#passed);
     return differences;
