@@ -7,7 +7,7 @@ import { type Change, persistify } from 'rx-persistify';
 import { jsonFile } from 'rx-persistify/json-file';
 import { describe, expect, it, onTestFinished } from 'vitest';
 
-import { Process } from '../sqlite/process.ts';
+import { Process } from '../../support/process.ts';
 import { Reader, sorted, type Shown } from './reader.ts';
 import { filesIn, scratch, Store, textsIn } from './store.ts';
 
