@@ -49,7 +49,7 @@ export function show(value: unknown): string {
 }
 
 /** The candidate that `name` was probably meant to be: at most a third of its letters away (Levenshtein distance). */
-function closest(name: string, candidates: readonly string[]): string | undefined {
+export function closest(name: string, candidates: readonly string[]): string | undefined {
   const ranked = candidates.map((candidate) => ({ candidate, distance: distance(name.toLowerCase(), candidate.toLowerCase()) }));
   const best = ranked.sort((left, right) => left.distance - right.distance)[0];
   return best !== undefined && best.distance <= Math.max(2, best.candidate.length / 3) ? best.candidate : undefined;

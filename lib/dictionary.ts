@@ -81,7 +81,7 @@ export class Dictionary {
   #isResyncQueued = false;
 
   constructor({ name, session, writer, settings, onClosed }: DictionaryConfig, kind: Kind) {
-    const layers = new Layers(new Lifetimes<unknown>(() => settings.scheduler.now(), settings.ttl));
+    const layers = new Layers(new Lifetimes<unknown>(() => settings.scheduler.now(), settings.ttl), session.capabilities.readOnly);
     const limits = new Limits(layers, settings.limits);
     this.name = name;
     this.session = session;
@@ -182,7 +182,7 @@ export class Dictionary {
   }
 
   touch(key: string): boolean {
-    this.writes.checkOpen();
+    this.writes.checkWritable();
     const entry = this.layers.find(key);
     if (entry !== undefined) this.writes.slide(entry);
     return entry !== undefined;
@@ -330,7 +330,7 @@ export class Dictionary {
       return;
     }
     const { format } = this.settings;
-    const { cursor: { version }, cleared, entries, deleted } = commit;
+    const { cursor: { version }, cleared, entries, deleted, touched = [] } = commit;
     const loaded = new Map<string, LoadedEntry<unknown>>();
     const quarantined = new Map<string, Quarantined>();
     for (const entry of entries) takeUp(entry, format, { entry: (_, value) => loaded.set(entry.key, loadedEntry(entry, value)), quarantined: (bad) => quarantined.set(bad.key, bad) });
@@ -338,7 +338,7 @@ export class Dictionary {
     if (cleared) this.#kind.onRemote?.(undefined);
     else for (const { key } of entries) this.#kind.onRemote?.(key);
     for (const key of deleted) this.#kind.onRemote?.(key);
-    const differences = this.#remote?.apply({ version, cleared, entries: loaded, quarantined, deleted }) ?? [];
+    const differences = this.#remote?.apply({ version, cleared, entries: loaded, quarantined, deleted, touched }) ?? [];
     this.writes.tellDifferences(differences, 'remote');
   }
 

@@ -2,6 +2,7 @@
 export type ErrorCode =
   | 'STORE_CLOSED'
   | 'STORE_LOCKED'
+  | 'READ_ONLY'
   | 'LOAD_FAILED'
   | 'SAVE_FAILED'
   | 'DISCARDED'
@@ -32,6 +33,11 @@ export class StoreClosedError extends PersistifyError {
 /** Another owner has the storage open. */
 export class StoreLockedError extends PersistifyError {
   readonly code = 'STORE_LOCKED';
+}
+
+/** The store was opened to be read only; nothing was changed. */
+export class ReadOnlyError extends PersistifyError {
+  readonly code = 'READ_ONLY';
 }
 
 /** `open` or `reload` could not read what is stored. */

@@ -17,6 +17,7 @@ export type {
   Provider,
   ProviderSession,
   ResetFeed,
+  Touched,
   WriteContext,
 } from './providers/provider.ts';
 export type { Batch, BatchResult, ClearMutation, DeleteMutation, ExpireMutation, LeftOut, Mutation, SetMutation, TouchMutation } from './mutation.ts';
@@ -31,6 +32,7 @@ export {
   OptionsError,
   PersistifyError,
   ProviderError,
+  ReadOnlyError,
   SaveError,
   StoreClosedError,
   StoreLockedError,

@@ -61,13 +61,17 @@ export class Layers<V> {
   #flight: Flight<V> | undefined;
   /** By key. */
   #proposals = new Map<string, Proposal<V>>();
-  /** What has ended and was told to, though storage would not end it yet. */
+  /** What has ended and was told to, though storage would not end it yet, or will not hear of it from here. */
   readonly #unexpired = new Map<string, StoredValue<V>>();
   /** Undoes the transaction under way, last first. */
   #undo: (() => void)[] | undefined;
 
-  constructor(lifetimes = new Lifetimes<V>()) {
+  readonly #isReadOnly: boolean;
+
+  /** @param isReadOnly whether storage is never to be told anything. */
+  constructor(lifetimes = new Lifetimes<V>(), isReadOnly = false) {
     this.lifetimes = lifetimes;
+    this.#isReadOnly = isReadOnly;
   }
 
   /** How many mutations the next batch will hold. */
@@ -157,6 +161,11 @@ export class Layers<V> {
   /** Removes an entry that has ended: from storage too, unless it was prolonged there. */
   expire(entry: Mortal<V>): void {
     const { key, overlay } = entry;
+    if (this.#isReadOnly) {
+      this.#unexpired.set(key, storedValue(entry));
+      this.#forget(key, entry);
+      return;
+    }
     // Nothing can have happened in storage to what has not reached it.
     const type = overlay === undefined || overlay.flying || overlay.type === 'touch' ? 'expire' : 'delete';
     this.#remove(key, entry, { type, json: undefined, value: undefined, group: undefined, expiresAt: undefined });
@@ -313,6 +322,7 @@ export class Layers<V> {
     this.#discard(discardRevision);
     const isHidden = this.isCleared;
     const differences: Difference<V>[] = [];
+    for (const key of this.#unexpired.keys()) if (!entries.has(key)) this.#unexpired.delete(key);
     for (const [key, overlay] of this.#overlays()) lowest(overlay).base = isHidden ? undefined : (entries.get(key) ?? asBase(quarantined.get(key)));
     for (const [key, entry] of this.view) {
       if (hides(entry.overlay) || (!isHidden && entries.has(key)) || !this.isVisible(entry)) continue; // what has ended is told to
@@ -394,11 +404,31 @@ export class Layers<V> {
     if (loaded !== undefined) this.rebaseEntry(key, loaded, textOf, differences);
     else if (!hides(overlay)) {
       const entry = this.view.get(key);
+      this.#unexpired.delete(key);
       if (entry !== undefined && !this.isVisible(entry)) return; // what has ended is told to
       if (bad !== undefined) this.quarantined.set(key, bad);
       if (entry === undefined) return;
       this.#forget(key, entry);
       differences.push({ key, before: entry.value, after: undefined });
+    }
+  }
+
+  /** Storage is found to have moved the deadline of `key`, never to an earlier time; adds to `differences` what a read sees change. */
+  prolong(key: string, expiresAt: number, differences: Difference<V>[]): void {
+    const deadline = inRange(expiresAt);
+    const overlay = this.#overlayOf(key);
+    const entry = this.view.get(key);
+    if (overlay !== undefined) {
+      const { base } = lowest(overlay);
+      if (base !== undefined && 'value' in base && base.expiresAt !== undefined) lowest(overlay).base = { ...base, expiresAt: Math.max(base.expiresAt, deadline) };
+    } else if (entry !== undefined) {
+      if (isMortal(entry) && deadline > deadlineOf(entry)) this.#renew(key, entry, entry.value, entry.version, undefined, deadline);
+    } else {
+      const ended = this.#unexpired.get(key);
+      if (ended === undefined || deadline <= this.lifetimes.now()) return;
+      this.#unexpired.delete(key);
+      this.load(key, { ...ended, expiresAt: deadline });
+      differences.push({ key, before: undefined, after: ended.value });
     }
   }
 
@@ -420,7 +450,7 @@ export class Layers<V> {
 
   /** The keys under which storage is known, or may be found, to hold something. */
   baseKeys(): string[] {
-    return [...new Set([...this.view.keys(), ...this.#hidden.keys(), ...this.quarantined.keys()])];
+    return [...new Set([...this.view.keys(), ...this.#hidden.keys(), ...this.quarantined.keys(), ...this.#unexpired.keys()])];
   }
 
   /** An entry as storage has it, under a key that nothing is known of. */
@@ -433,6 +463,10 @@ export class Layers<V> {
 
   /** Asks storage again to end what it would not. */
   expireAgain(key: string, base: StoredValue<V>): void {
+    if (this.#isReadOnly) {
+      this.#unexpired.set(key, base);
+      return;
+    }
     this.#unexpired.delete(key);
     if (this.view.has(key) || this.#overlayOf(key) !== undefined || this.quarantined.has(key)) return;
     this.#hidden.set(key, this.#layOver(key, undefined, base, { type: 'expire', json: undefined, value: undefined, group: undefined, expiresAt: undefined }));

@@ -81,7 +81,7 @@ export class OpenCache implements Cache<Record<string, unknown>> {
     const { scheduler } = dictionary.settings;
     dictionary.start(version);
     this.#running.add(expireKeys({ nextAt, sooner$, step, scheduler, pause$: nextTurn(scheduler) }).subscribe());
-    this.#running.add(new Sweep(dictionary).start());
+    if (!dictionary.writes.isReadOnly) this.#running.add(new Sweep(dictionary).start());
   }
 
   /** Nothing is loaded; resolves to the version of what is stored. */
@@ -137,6 +137,7 @@ export class OpenCache implements Cache<Record<string, unknown>> {
     this.dictionary.writes.checkOpen();
     const present = this.#used(key); // another's loader may have ended just now
     if (present !== undefined) return present;
+    this.dictionary.writes.checkWritable(); // before a loader runs for nothing
     const loading = this.#loading.get(key) ?? this.#load(key, loader, ttlMs);
     return unlessAborted(unlessAborted(loading, this.#ended.signal), signal);
   }
@@ -255,7 +256,7 @@ export class OpenCache implements Cache<Record<string, unknown>> {
 
   /** Runs `step` when memory knows what is stored under `key`, which stays in memory meanwhile. */
   async #knowing<R>(key: string, signal: AbortSignal | undefined, step: () => R | Promise<R>): Promise<R> {
-    this.dictionary.waiting.checkMayWait(signal);
+    this.dictionary.waiting.checkMayWrite(signal);
     this.#pin(key);
     try {
       await this.#read(key, signal);

@@ -1,5 +1,6 @@
 import type { Quarantined } from './change.ts';
 import type { Difference, Layers, LoadedEntry, Settled } from './layers.ts';
+import type { Touched } from './providers/provider.ts';
 
 /** A commit as the feed tells it, its values decoded. */
 export interface RemoteCommit<V> {
@@ -8,6 +9,7 @@ export interface RemoteCommit<V> {
   readonly entries: ReadonlyMap<string, LoadedEntry<V>>;
   readonly quarantined: ReadonlyMap<string, Quarantined>;
   readonly deleted: readonly string[];
+  readonly touched: readonly Touched[];
 }
 
 /** What storage has under a key: an entry, one that cannot be read, or nothing. */
@@ -43,13 +45,14 @@ export class RemoteCommits<V> {
   }
 
   /** Returns what reads see change. */
-  apply({ version, cleared, entries, quarantined, deleted }: RemoteCommit<V>): Difference<V>[] {
+  apply({ version, cleared, entries, quarantined, deleted, touched }: RemoteCommit<V>): Difference<V>[] {
     const differences: Difference<V>[] = [];
     if (version <= this.#passed) return differences; // it came while storage was read, and what was read has it
     if (cleared) for (const key of [...this.#config.layers.baseKeys(), ...this.#held.keys()]) if (!entries.has(key)) this.#take(key, { version }, differences);
     for (const key of deleted) this.#take(key, { version }, differences);
     for (const [key, entry] of entries) this.#take(key, { version: entry.version, entry }, differences);
     for (const [key, bad] of quarantined) this.#take(key, { version, quarantined: bad }, differences);
+    for (const { key, expiresAt } of touched) this.#config.layers.prolong(key, expiresAt, differences);
     this.#pass(version);
     return differences;
   }
@@ -79,7 +82,9 @@ export class RemoteCommits<V> {
     const differences: Difference<V>[] = [];
     const held = [...this.#held];
     this.#held.clear();
-    for (const [key, found] of held) if (found.version !== version) this.#take(key, found, differences); // the echo of this batch says nothing new
+    // The echo of this batch says nothing new, and is known by the versions of its keys. That of the batch would not do: one that
+    // stored nothing, such as a touch, is answered with the version of the commit before it, which is another's.
+    for (const [key, found] of held) this.#take(key, found, differences);
     // Only now, as what was held is older than this batch even where the feed has told of that already.
     this.#pass(this.#passed);
     return differences;

@@ -39,7 +39,7 @@ export class WaitingWrites {
   }
 
   async set(key: string, value: unknown, { ttlMs, signal }: SetOptions & WaitOptions = {}): Promise<boolean> {
-    this.checkMayWait(signal);
+    this.checkMayWrite(signal);
     checkTtlMs(ttlMs);
     const room = this.room(key, signal, value);
     if (room !== undefined) await room; // where there is room the write is applied before this returns
@@ -48,7 +48,7 @@ export class WaitingWrites {
   }
 
   async add(key: string, value: unknown, { ttlMs, signal }: SetOptions & WaitOptions = {}): Promise<boolean> {
-    this.checkMayWait(signal);
+    this.checkMayWrite(signal);
     checkTtlMs(ttlMs);
     this.#writes.prepare(key, value);
     const make = (present: unknown): unknown => (present === undefined ? value : undefined);
@@ -56,7 +56,7 @@ export class WaitingWrites {
   }
 
   async delete(key: string, { signal }: WaitOptions = {}): Promise<boolean> {
-    this.checkMayWait(signal);
+    this.checkMayWrite(signal);
     const room = this.room(key, signal);
     if (room !== undefined) await room;
     const isDeleted = this.#writes.delete(key, 'ignore');
@@ -65,19 +65,19 @@ export class WaitingWrites {
   }
 
   async clear({ signal }: WaitOptions = {}): Promise<boolean> {
-    this.checkMayWait(signal);
+    this.checkMayWrite(signal);
     this.#writes.clear();
     return this.trueOnceSaved(undefined, signal);
   }
 
   async update(key: string, fn: (value: unknown) => unknown, { signal }: WaitOptions = {}): Promise<unknown> {
-    this.checkMayWait(signal);
+    this.checkMayWrite(signal);
     checkKey(key);
     return (await this.#conditional.write(key, { make: fn, ttlMs: undefined, isUpdate: true, signal })).value;
   }
 
   async transaction<R>(fn: () => R, { signal }: WaitOptions = {}): Promise<R> {
-    this.checkMayWait(signal);
+    this.checkMayWrite(signal);
     const room = this.room('', signal);
     if (room !== undefined) await room;
     const { result, keys } = this.#writes.transact(fn, 'ignore');
@@ -99,6 +99,11 @@ export class WaitingWrites {
     if (signal?.aborted === true) throw abortReason(signal);
     this.#writes.checkOpen();
     this.#writes.checkNoTransaction();
+  }
+
+  checkMayWrite(signal: AbortSignal | undefined): void {
+    this.checkMayWait(signal);
+    this.#writes.checkWritable();
   }
 
   /**

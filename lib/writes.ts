@@ -1,6 +1,6 @@
 import type { Change, Origin, Quarantined } from './change.ts';
 import { EntriesView } from './entries-view.ts';
-import { CorruptDataError, InvalidValueError, OptionsError, StoreClosedError } from './errors.ts';
+import { CorruptDataError, InvalidValueError, OptionsError, ReadOnlyError, StoreClosedError } from './errors.ts';
 import { checkKey } from './key.ts';
 import type { Difference, Layers } from './layers.ts';
 import type { Limits } from './limits.ts';
@@ -87,6 +87,18 @@ export class Writes {
     if (this.#isClosed) throw this.closedError();
   }
 
+  /** @throws StoreClosedError, and ReadOnlyError where nothing can be saved. */
+  checkWritable(): void {
+    this.checkOpen();
+    if (!this.isReadOnly) return;
+    const name = JSON.stringify(this.#config.storeName);
+    throw new ReadOnlyError(`The store ${name} is open to be read only, so nothing was changed. Write where its owner has it open, or open it with a provider that is not readOnly.`);
+  }
+
+  get isReadOnly(): boolean {
+    return this.#config.capabilities.readOnly === true;
+  }
+
   closedError(): StoreClosedError {
     const name = JSON.stringify(this.#config.storeName);
     return new StoreClosedError(`The store ${name} is closed. Open it again with ${this.#config.isPartial ? 'openCache' : 'open'}(${name}).`);
@@ -97,6 +109,7 @@ export class Writes {
   }
 
   add(key: string, value: unknown, config: SetConfig): boolean {
+    this.checkWritable();
     this.checkReadable(key);
     if (this.#layers.find(key) !== undefined) return false;
     this.set(key, value, config);
@@ -104,7 +117,7 @@ export class Writes {
   }
 
   update(key: string, fn: (value: unknown) => unknown, atLimit: AtLimit): unknown {
-    this.checkOpen();
+    this.checkWritable();
     this.checkReadable(key);
     const value = fn(this.#layers.find(key)?.value);
     if (value !== undefined) this.#set(key, value, atLimit, undefined, true);
@@ -117,7 +130,7 @@ export class Writes {
 
   /** `isUpdate`: what is there lives on as it was meant to. */
   #set(key: string, input: unknown, atLimit: AtLimit, ttlMs: number | undefined, isUpdate: boolean): void {
-    this.checkOpen();
+    this.checkWritable();
     const layers = this.#layers;
     const { lifetimes } = layers;
     let present = layers.view.get(key);
@@ -159,7 +172,7 @@ export class Writes {
 
   /** Returns whether there was anything to delete. */
   delete(key: string, atLimit: AtLimit): boolean {
-    this.checkOpen();
+    this.checkWritable();
     const layers = this.#layers;
     let present = layers.view.get(key);
     if (present === undefined) checkKey(key);
@@ -182,7 +195,7 @@ export class Writes {
   }
 
   clear(): void {
-    this.checkOpen();
+    this.checkWritable();
     const layers = this.#layers;
     // What has ended was told to end, and not to be cleared.
     if (layers.lifetimes.endedCount > 0) for (const entry of [...layers.view.values()]) if (isMortal(entry) && !layers.isVisible(entry)) this.#expire(entry);
@@ -243,7 +256,7 @@ export class Writes {
   /** Begins the time of what is there anew, where it slides. */
   slide(entry: Entry<unknown>): void {
     const layers = this.#layers;
-    if (this.#isClosed || !isMortal(entry) || !layers.lifetimes.isSliding) return;
+    if (this.#isClosed || this.isReadOnly || !isMortal(entry) || !layers.lifetimes.isSliding) return;
     if (layers.slide(entry)) this.#announce();
   }
 
@@ -261,7 +274,7 @@ export class Writes {
   }
 
   transact<R>(fn: () => R, atLimit: AtLimit): { readonly result: R; readonly keys: readonly string[] } {
-    this.checkOpen();
+    this.checkWritable();
     const outer = this.#transaction;
     const transaction = outer ?? this.#newTransaction(atLimit);
     const told = transaction.changes.length;

@@ -37,10 +37,12 @@ const layers: readonly (readonly string[])[] = [
 ];
 const storeLayer = layers.findIndex((names) => names[0] === 'store');
 
+/** When to look whether another process has committed to a file: one thing for all who keep files, learned by measuring, and not to be had twice. */
+const forFiles = 'providers/file-signs.ts';
 /** What a concrete provider may know of the library: the contract, how options are checked, and what those of databases have in common. */
-const contract = ['errors.ts', 'mutation.ts', 'check-options.ts', 'providers/provider.ts', 'providers/packed-batch.ts', 'providers/left-out.ts', 'providers/left-out-text.ts'];
+const contract = ['errors.ts', 'mutation.ts', 'check-options.ts', 'providers/provider.ts', 'providers/packed-batch.ts', 'providers/left-out.ts', 'providers/left-out-text.ts', forFiles];
 const providerFolders = [...new Set(files.flatMap(({ path }) => folderOf(path) ?? []))].filter((folder) => folder.startsWith('providers/'));
-const core = files.filter(({ path }) => folderOf(path) === undefined && !path.startsWith('conformance/'));
+const core = files.filter(({ path }) => folderOf(path) === undefined && !path.startsWith('conformance/') && path !== forFiles);
 
 /** Packages that belong to one provider. */
 const drivers: Readonly<Record<string, string>> = { 'better-sqlite3': 'providers/sqlite/', pg: 'providers/postgres/', 'fs-extra': 'providers/json-file/' };
@@ -80,7 +82,7 @@ describe('imports', () => {
 
   it('of the conformance suite are those of a provider, and no runner', () => {
     const suite = files.filter(({ path }) => path.startsWith('conformance/'));
-    expect([...new Set(suite.flatMap(({ imports }) => imports))].filter((path) => !path.startsWith('conformance/') && !contract.includes(path))).toEqual([]);
+    expect([...new Set(suite.flatMap(({ imports }) => imports))].filter((path) => !path.startsWith('conformance/') && (path === forFiles || !contract.includes(path)))).toEqual([]);
     expect([...new Set(suite.flatMap(({ packages }) => packages))]).toEqual(['rxjs']);
   });
 

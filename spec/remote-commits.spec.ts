@@ -1,5 +1,7 @@
+import { setTimeout as delay } from 'node:timers/promises';
+
 import fc from 'fast-check';
-import { memory, persistify, type Batch, type BatchResult, type Change, type CommitFeed, type Feed, type Page, type Provider, type ProviderSession, type Store } from 'rx-persistify';
+import { memory, persistify, type Batch, type BatchResult, type Change, type CommitFeed, type Feed, type Page, type Provider, type ProviderSession, type Store, type StoreOptions } from 'rx-persistify';
 import { Observable } from 'rxjs';
 import { describe, expect, it } from 'vitest';
 
@@ -56,8 +58,8 @@ class Process {
     return this.#store;
   }
 
-  async open(): Promise<void> {
-    this.#store = await persistify(this.#provider).withBatch({ size: 1 }).open<Numbers>('shared');
+  async open(options: StoreOptions = {}): Promise<void> {
+    this.#store = await persistify(this.#provider, options).withBatch({ size: 1 }).open<Numbers>('shared');
     this.#store.changes$.subscribe((change) => {
       this.changes.push(change);
       if (change.origin === 'remote') this.#learn(change);
@@ -265,6 +267,32 @@ describe('several stores on one storage', () => {
     one.tell();
     one.tell();
     expect([one.stale, [...one.store]]).toEqual([[], []]);
+    one.free();
+    await one.store.close();
+    await other.store.close();
+  });
+});
+
+describe('a commit of another', () => {
+  it.each(['set', 'delete'] as const)('(%s) that storage has before a touch of this process, and is told while that is under way, is no echo of it', async (type) => {
+    const shared = memory();
+    const [one, other] = [new Process(shared, new Versions(), false), new Process(shared, new Versions(), false)];
+    for (const each of [one, other]) await each.open({ ttl: { ms: 60_000, mode: 'sliding' } });
+    other.isFree = true;
+    await other.store.setAndSave('a', 1);
+    one.tell();
+    await delay(5);
+    expect(one.store.touch('a')).toBe(true);
+    const touched = one.store.flush();
+    await settled(5);
+    if (type === 'delete') await other.store.deleteAndSave('a');
+    else await other.store.setAndSave('a', 2);
+    one.commit();
+    await settled(5);
+    one.tell();
+    one.acknowledge();
+    await touched;
+    expect([...one.store]).toEqual([...other.store]);
     one.free();
     await one.store.close();
     await other.store.close();

@@ -57,6 +57,8 @@ export interface WriteContext {
 export interface Capabilities {
   /** Whether other processes or sessions may write the same dictionary meanwhile. */
   readonly shared: boolean;
+  /** Whether this session only reads, and follows what others write. The core then gives it nothing to write: every write is refused before it is applied. */
+  readonly readOnly?: boolean;
   /** What an acknowledged write outlives: nothing, a crash of the process, or a power cut. */
   readonly durability: 'memory' | 'process' | 'power';
   /** The longest encoded value, in UTF-8 bytes; none: no bound of its own. */
@@ -101,6 +103,18 @@ export interface CommitFeed {
   readonly entries: readonly Entry[];
   /** What it deleted. */
   readonly deleted: readonly string[];
+  /**
+   * Deadlines that it moved, of entries that it left as they are. Only a session that reads alone has to tell them: one that writes
+   * asks storage before it ends anything, and hears of it then.
+   */
+  readonly touched?: readonly Touched[];
+}
+
+/** A deadline that was moved, never to an earlier time; an entry without one stays for ever all the same. */
+export interface Touched {
+  readonly key: string;
+  /** As in `SetMutation`. */
+  readonly expiresAt: number;
 }
 
 export interface ResetFeed {

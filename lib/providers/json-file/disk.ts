@@ -49,6 +49,12 @@ import { Turns } from './turns.ts';
  * link or rename fails, or the check comes after our lock, and fails. What he still appends goes to a log whose end ours states,
  * as a takeover begins a log at once. His lock check after it fails, so he acknowledges nothing.
  *
+ * Readers (`readOnly`) take no lock and write nothing. What they show is part of every state to come: they read up to the ends that a
+ * later log states; in the last log a record behind which another one stands was acknowledged; the very last one they flush
+ * themselves, and then look at the lock. Is it still that of the log's owner, whoever takes it over later reads the record too.
+ * Is it that of one who took it over (`tookOver`), his first log, soon, says whether he had read it. A record that was shown and
+ * then ends up behind a stated end, as its owner's flush failed and the reader's did not, is written once more or taken back.
+ *
  * A `.json` file that is not the one that we know is an edit. It is checked whole, then it takes the place of the one we know, logs
  * stay on it, and it counts as a commit; a further log names it as its base. The fold never replaces a file that is not known.
  * Found at open, an edit is known by its header, which still names the generation and the checksum of the file it was made from.

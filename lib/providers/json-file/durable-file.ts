@@ -66,14 +66,17 @@ export async function ensureDirectory(directory: string, mode: number): Promise<
   for (let made = resolve(directory); made !== top; made = dirname(made)) await syncDirectory(dirname(made));
 }
 
-/** Flushes a file that another program wrote. Windows wants write access for it, which we may not have. */
-export async function syncForeign(file: FileHandle): Promise<void> {
+/** Flushes a file that another program wrote. Windows wants write access for it, which we may not have; some file systems are read-only and know no flush. */
+export async function syncForeign(file: FileHandle, flush: 'sync' | 'datasync' = 'sync'): Promise<void> {
   try {
-    await file.sync();
+    await file[flush]();
   } catch (error) {
-    if (!onWindows || codeOf(error) !== 'EPERM') throw error;
+    const code = codeOf(error) ?? '';
+    if (!(onWindows && code === 'EPERM') && !unflushable.has(code)) throw error;
   }
 }
+
+const unflushable: ReadonlySet<string> = new Set(['EINVAL', 'ENOTSUP', 'EROFS']);
 
 /**
  * Replaces `to` at once after `check`, which throws if it must not be replaced. There is no rename that compares first; so these

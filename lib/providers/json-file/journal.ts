@@ -183,13 +183,14 @@ export class Journal {
   }
 
   #header(): string {
-    const { storeName, base } = this.#start;
+    const { storeName, base, lock } = this.#start;
     return headerLine({
       name: storeName,
       generation: this.#next,
       seq: this.#seq,
       base: base(),
       logs: this.#older,
+      owner: lock.id,
       ...(this.#settled !== undefined && { settled: this.#settled }),
     });
   }

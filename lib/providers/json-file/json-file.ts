@@ -117,7 +117,7 @@ async function inspect(path: string, handle: SharedHandle, stats: BigIntStats, s
     }
   }
   const { header, deadlinesAt, duplicates, empty, blank } = await scanObject(path, handle.file, size, slices);
-  if (header?.written !== undefined && header.crc !== '' && BigInt(header.written) === (stats.mtimeNs + 500_000n) / 1_000_000n) {
+  if (header?.written !== undefined && header.crc !== '' && isWrittenAt(stats, header.written)) {
     throw damaged('json', path, 0, 'it does not match its checksum, and its modification time is the one that we gave it, so nobody edited it; if somebody did, touch the file');
   }
   return {
@@ -133,6 +133,50 @@ async function inspect(path: string, handle: SharedHandle, stats: BigIntStats, s
     empty,
     blank,
   };
+}
+
+/** What the end of a `.json` file tells, if it is as we wrote it by its modification time; what stands before it is not looked at. */
+export interface JsonEnd {
+  readonly stamp: FileStamp;
+  readonly header: JsonHeader;
+  readonly size: number;
+}
+
+/** @returns undefined for a file that is none of ours, or that somebody has written since, or that is not there. */
+export async function readJsonEnd(path: string): Promise<JsonEnd | undefined> {
+  let file: FileHandle;
+  try {
+    file = await open(path, 'r');
+  } catch (error) {
+    if (isMissing(error)) return undefined;
+    throw error;
+  }
+  try {
+    const stats = await file.stat({ bigint: true });
+    const size = Number(stats.size);
+    const start = await lastLineStart(file, size);
+    const own = start === undefined ? undefined : await readOwnHeader(path, file, start, size);
+    if (own?.header.written === undefined || !isWrittenAt(stats, own.header.written)) return undefined;
+    return { stamp: stampOf(stats), header: own.header, size };
+  } finally {
+    await file.close();
+  }
+}
+
+/** Where the header starts in our layout; it may have many deadlines. */
+async function lastLineStart(file: FileHandle, size: number): Promise<number | undefined> {
+  const digitsAt = size - fileEnd.length - 8;
+  if ((await statedCrc(file, digitsAt)) === undefined) return undefined;
+  for (let length = 1 << 16; ; length *= 2) {
+    const from = Math.max(0, digitsAt - length);
+    const found = (await readAt(file, from, digitsAt - from)).lastIndexOf(0x0a);
+    if (found >= 0) return from + found + 1;
+    if (from === 0) return undefined;
+  }
+}
+
+function isWrittenAt({ mtimeNs }: BigIntStats, writtenMs: number): boolean {
+  return BigInt(writtenMs) === (mtimeNs + 500_000n) / 1_000_000n;
 }
 
 interface Sums {

@@ -58,6 +58,11 @@ export class Lock {
     this.#identity = identityOf(files.lock);
   }
 
+  /** Names the one who holds it, and this one holding. */
+  get id(): string {
+    return this.#owner.id;
+  }
+
   /** @throws ProviderError if the lock is no longer ours, so that nothing may be acknowledged or replaced any more. */
   check(): void {
     let found: FileIdentity;
@@ -116,7 +121,7 @@ export async function acquireLock(files: StoreFiles, options: LockOptions): Prom
     } else {
       const tookOver = judge(heir) !== 'dead';
       if (tookOver && !options.takeOver) throw lockedBy(heir, files);
-      if (await succeed(heir, owner, files, options)) return holdLock(files, owner, tookOver);
+      if (await succeed(heir, tookOver ? { ...owner, tookOver } : owner, files, options)) return holdLock(files, owner, tookOver);
     }
   }
 }

@@ -25,6 +25,8 @@ export interface LogHeader {
   readonly base: BaseIdentity | null;
   /** The logs between that file and this one, in their order, each with the end of what was acknowledged in it. */
   readonly logs: readonly LogEnd[];
+  /** The id of the lock under which it was begun. */
+  readonly owner?: string;
   readonly settled?: Settled;
 }
 
@@ -76,13 +78,13 @@ function valueOf(line: Buffer): Readonly<Record<string, unknown>> {
 /** @returns undefined for a line that checks, but says something that this version does not know. */
 export function logHeaderFrom(line: Buffer): LogHeader | undefined {
   const value = valueOf(line);
-  const { name, generation, seq, base, logs } = value;
+  const { name, generation, seq, base, logs, owner } = value;
   if (value['format'] !== format || typeof name !== 'string' || typeof generation !== 'number' || typeof seq !== 'number') return undefined;
   const identity = base === null ? null : identityFrom(base);
   const ends = Array.isArray(logs) ? logs.map(endFrom).filter(end => end !== undefined) : undefined;
   if (identity === undefined || ends === undefined) return undefined;
   const settled = settledFrom(value['settled']);
-  return { name, generation, seq, base: identity, logs: ends, ...(settled !== undefined && { settled }) };
+  return { name, generation, seq, base: identity, logs: ends, ...(typeof owner === 'string' && { owner }), ...(settled !== undefined && { settled }) };
 }
 
 function identityFrom(value: unknown): BaseIdentity | undefined {

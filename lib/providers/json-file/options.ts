@@ -1,3 +1,5 @@
+import { resolve } from 'node:path';
+
 import * as z from 'zod/mini';
 
 import { OptionsError } from '../../errors.ts';
@@ -26,6 +28,27 @@ export interface JsonFileOptions {
    * @default false
    */
   readonly takeOver?: boolean;
+  /**
+   * Whether to read and follow the file alone: what its owner commits, be he another process, and edits by hand, come as changes of
+   * origin `remote`. No lock is taken and nothing is written, so that permission to read is enough; writes throw a `ReadOnlyError`.
+   * What is shown is what the owner acknowledged, at one commit after the other; of several quick ones it may be the last alone.
+   * A file that is not there is an empty dictionary, until it is there. Options on how to write have no effect.
+   * @default false
+   */
+  readonly readOnly?: boolean;
+  /**
+   * With `readOnly`, how often the files are looked at, in milliseconds (10 to 60,000). It is only the net behind a watch of the
+   * directory, by which a commit is mostly heard of within some milliseconds.
+   * @default 250
+   */
+  readonly pollMs?: number;
+}
+
+/** The options with their defaults, as far as what is there does not decide. */
+export interface JsonFileSettings extends Omit<JsonFileOptions, 'takeOver' | 'readOnly' | 'pollMs'> {
+  readonly takeOver: boolean;
+  readonly readOnly: boolean;
+  readonly pollMs: number;
 }
 
 const mode = z.int().check(z.minimum(0), z.maximum(0o777));
@@ -36,6 +59,8 @@ const shape = {
   fileMode: z.optional(mode),
   directoryMode: z.optional(mode),
   takeOver: z.optional(z.boolean()),
+  readOnly: z.optional(z.boolean()),
+  pollMs: z.optional(z.int().check(z.minimum(10), z.maximum(60_000))),
 };
 
 const schema = z.strictObject(shape);
@@ -46,12 +71,14 @@ const expected: Readonly<Record<keyof typeof shape, string>> = {
   fileMode: 'permissions from 0 to 0o777',
   directoryMode: 'permissions from 0 to 0o777',
   takeOver: 'true or false',
+  readOnly: 'true or false',
+  pollMs: 'a whole number of milliseconds from 10 to 60,000',
 };
 
 /** @throws OptionsError that names the option, what was expected and what came. */
-export function checkOptions(options: unknown): JsonFileOptions {
+export function checkOptions(options: unknown): JsonFileSettings {
   const result = schema.safeParse(options);
-  if (result.success) return definedOnly(result.data);
+  if (result.success) return settingsOf(result.data);
   const issue = result.error.issues[0];
   if (issue?.code === 'unrecognized_keys') {
     const names = issue.keys.map(name => `"${name}"`).join(', ');
@@ -77,12 +104,15 @@ function shown(value: unknown): string {
   return typeof value === 'function' ? 'a function' : String(value);
 }
 
-function definedOnly(options: z.infer<typeof schema>): JsonFileOptions {
+function settingsOf({ directory, indent, fileMode, directoryMode, takeOver = false, readOnly = false, pollMs = 250 }: z.infer<typeof schema>): JsonFileSettings {
+  if (readOnly && takeOver) throw new OptionsError('jsonFile: options "readOnly" and "takeOver" exclude each other: who only reads displaces nobody');
   return {
-    directory: options.directory,
-    ...(options.indent !== undefined && { indent: options.indent }),
-    ...(options.fileMode !== undefined && { fileMode: options.fileMode }),
-    ...(options.directoryMode !== undefined && { directoryMode: options.directoryMode }),
-    ...(options.takeOver !== undefined && { takeOver: options.takeOver }),
+    directory: resolve(directory),
+    ...(indent !== undefined && { indent }),
+    ...(fileMode !== undefined && { fileMode }),
+    ...(directoryMode !== undefined && { directoryMode }),
+    takeOver,
+    readOnly,
+    pollMs,
   };
 }

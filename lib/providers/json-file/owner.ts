@@ -15,6 +15,8 @@ export interface Owner {
   readonly bootId: string;
   /** Containers number their processes each for itself; empty where there are none. */
   readonly pidNamespace: string;
+  /** Whether he displaced one who may still live. */
+  readonly tookOver?: boolean;
 }
 
 export function thisProcess(id: string, releaseId: string): Owner {
@@ -98,8 +100,8 @@ export function ownerFrom(text: string): Owner | undefined {
     return undefined;
   }
   if (typeof value !== 'object' || value === null) return undefined;
-  const { id, releaseId, pid, startedAt, hostname: host, bootId, pidNamespace: namespace } = value as Readonly<Record<string, unknown>>;
+  const { id, releaseId, pid, startedAt, hostname: host, bootId, pidNamespace: namespace, tookOver } = value as Readonly<Record<string, unknown>>;
   if (typeof id !== 'string' || typeof releaseId !== 'string' || typeof pid !== 'number' || typeof startedAt !== 'string') return undefined;
   if (typeof host !== 'string' || typeof bootId !== 'string' || typeof namespace !== 'string') return undefined;
-  return { id, releaseId, pid, startedAt, hostname: host, bootId, pidNamespace: namespace };
+  return { id, releaseId, pid, startedAt, hostname: host, bootId, pidNamespace: namespace, ...(tookOver === true && { tookOver }) };
 }

@@ -1,14 +1,12 @@
-import { lstat, realpath } from 'node:fs/promises';
-import { basename, dirname, join, resolve } from 'node:path';
-
-import { ProviderError } from '../../errors.ts';
 import type { OpenContext, Provider, ProviderSession } from '../provider.ts';
 import { defaultFileMode, Disk } from './disk.ts';
 import { ensureDirectory } from './durable-file.ts';
-import { failureOf, isMissing } from './failure.ts';
-import { stemOf, StoreFiles } from './file-names.ts';
+import { failureOf } from './failure.ts';
+import type { StoreFiles } from './file-names.ts';
+import { locate } from './locate.ts';
 import { acquireLock, type Lock } from './lock.ts';
-import { checkOptions, type JsonFileOptions } from './options.ts';
+import { checkOptions, type JsonFileOptions, type JsonFileSettings } from './options.ts';
+import { ReadOnlySession } from './read-only-session.ts';
 import { recover } from './recover.ts';
 import { JsonFileSession } from './session.ts';
 
@@ -19,13 +17,14 @@ import { JsonFileSession } from './session.ts';
  *
  * Edits of the file are noticed within a second while it is open, and at `open`; they replace all that is not in a log.
  *
+ * With `readOnly` it follows such a file instead, and what its owner commits, and leaves all that is there as it is.
+ *
  * @throws OptionsError
  * @example
  * const stores = persistify(jsonFile({ directory: './data' }));
  */
 export function jsonFile(options: JsonFileOptions): Provider {
-  const checked = checkOptions(options);
-  const settings = { ...checked, directory: resolve(checked.directory) };
+  const settings = checkOptions(options);
   return {
     name: 'json-file',
     async open(storeName, context) {
@@ -38,13 +37,14 @@ export function jsonFile(options: JsonFileOptions): Provider {
   };
 }
 
-async function open(storeName: string, context: OpenContext, options: JsonFileOptions): Promise<ProviderSession> {
+async function open(storeName: string, context: OpenContext, options: JsonFileSettings): Promise<ProviderSession> {
+  if (options.readOnly) return new ReadOnlySession(storeName, options, context.report);
   await ensureDirectory(options.directory, options.directoryMode ?? 0o700);
-  const files = await filesOf(storeName, options.directory);
+  const files = await locate(storeName, options.directory);
   const lock = await acquireLock(files, {
     storeName,
     fileMode: options.fileMode ?? defaultFileMode,
-    takeOver: options.takeOver ?? false,
+    takeOver: options.takeOver,
   });
   try {
     return await openLocked(storeName, context, options, files, lock);
@@ -54,7 +54,7 @@ async function open(storeName: string, context: OpenContext, options: JsonFileOp
   }
 }
 
-async function openLocked(storeName: string, context: OpenContext, options: JsonFileOptions, files: StoreFiles, lock: Lock): Promise<ProviderSession> {
+async function openLocked(storeName: string, context: OpenContext, options: JsonFileSettings, files: StoreFiles, lock: Lock): Promise<ProviderSession> {
   const found = await recover(files, storeName, context.report);
   const disk = new Disk(files, lock, found, { storeName, indent: options.indent, fileMode: options.fileMode }, context.report);
   try {
@@ -66,27 +66,4 @@ async function openLocked(storeName: string, context: OpenContext, options: Json
     throw error;
   }
   return new JsonFileSession(files, disk, context.report);
-}
-
-/** Where the `.json` file is a link, all files stand beside the one that it leads to: a rename would replace the link. */
-async function filesOf(storeName: string, directory: string): Promise<StoreFiles> {
-  const path = join(directory, `${stemOf(storeName)}.json`);
-  if (!(await isLink(path))) return new StoreFiles(directory, basename(path));
-  let target: string;
-  try {
-    target = await realpath(path);
-  } catch (error) {
-    if (!isMissing(error)) throw error;
-    throw new ProviderError(`json-file: ${path} is a link that leads nowhere`, { kind: 'halt', cause: error });
-  }
-  return new StoreFiles(dirname(target), basename(target));
-}
-
-async function isLink(path: string): Promise<boolean> {
-  try {
-    return (await lstat(path)).isSymbolicLink();
-  } catch (error) {
-    if (isMissing(error)) return false;
-    throw error;
-  }
 }

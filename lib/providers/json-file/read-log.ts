@@ -33,14 +33,29 @@ export interface TornTail {
   readonly bytes: number;
 }
 
+/** The first line of a log. */
+export interface LogStart {
+  readonly header: LogHeader;
+  /** Its checksum. */
+  readonly seed: number;
+  /** Where the records begin. */
+  readonly end: number;
+}
+
 /** @throws CorruptDataError if there is none: a log gets its name only when its header is durable. */
 export async function readLogHeader(log: Omit<LogFile, 'end'>): Promise<LogHeader> {
+  return (await readLogStart(log)).header;
+}
+
+/** @throws CorruptDataError likewise. */
+export async function readLogStart(log: Omit<LogFile, 'end'>): Promise<LogStart> {
   const line = await new ByteReader(log.file, 0, (await log.file.stat()).size).line();
-  if (line === undefined || checkLine(line, 0) === undefined) throw damaged('log', log.path, 0, 'its first line does not match its checksum');
+  const seed = line === undefined ? undefined : checkLine(line, 0);
+  if (line === undefined || seed === undefined) throw damaged('log', log.path, 0, 'its first line does not match its checksum');
   const header = logHeaderFrom(line);
   if (header === undefined) throw damaged('log', log.path, 0, 'its format is not known; a newer version of rx-persistify may have written it');
   if (header.generation !== log.generation) throw damaged('log', log.path, 0, `it is the log of generation ${header.generation}`);
-  return header;
+  return { header, seed, end: line.length + 1 };
 }
 
 /**
@@ -69,13 +84,15 @@ export async function readLog(log: LogFile, index: LogIndex, slices: Slices): Pr
   return { end, seq, settled, torn: undefined };
 }
 
-interface LogRecord {
+/** One commit as it stands in a log. */
+export interface LogRecord {
   readonly header: NonNullable<ReturnType<typeof recordHeaderFrom>>;
   readonly body: Buffer;
   readonly bodyAt: number;
 }
 
-async function readRecord(log: LogFile, reader: ByteReader, seed: number, end: number): Promise<LogRecord | 'torn'> {
+/** The record where `reader` stands. @throws CorruptDataError */
+export async function readRecord(log: LogFile, reader: ByteReader, seed: number, end: number): Promise<LogRecord | 'torn'> {
   const offset = reader.offset;
   const wrong = async (what: string): Promise<'torn' | CorruptDataError> => {
     const torn = log.end === undefined && (await isUnwritten(log.file, offset, end));

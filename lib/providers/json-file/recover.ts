@@ -1,5 +1,3 @@
-import { readdir } from 'node:fs/promises';
-
 import { CorruptDataError, type PersistifyError } from '../../errors.ts';
 import { chainOf } from './chain.ts';
 import { damaged } from './damage.ts';
@@ -8,6 +6,7 @@ import type { StoreFiles } from './file-names.ts';
 import { openLog } from './journal.ts';
 import { type JsonFile, openJsonFile } from './json-file.ts';
 import { keyOf } from './keys.ts';
+import { listedGenerations } from './listing.ts';
 import type { LogEnd, LogHeader } from './log-format.ts';
 import { LogIndex } from './log-index.ts';
 import { type LogFile, type LogState, readLog, readLogHeader } from './read-log.ts';
@@ -62,7 +61,7 @@ export function tellFindings(files: StoreFiles, json: JsonFile, report: (error: 
 }
 
 async function recoverOn(json: JsonFile | undefined, files: StoreFiles, storeName: string, report: (error: PersistifyError) => void, slices: Slices): Promise<Recovered> {
-  const found = await generationsOf(files);
+  const found = await listedGenerations(files);
   const last = found.at(-1);
   const header = last === undefined ? undefined : await headerOf(last, files);
   if (header !== undefined && header.name !== storeName) throw belongsTo(header.name, storeName, files.log(header.generation));
@@ -112,11 +111,6 @@ function tornTail(log: LogFile, offset: number, bytes: number): CorruptDataError
     `${log.path} ends within a batch that was being written when the process or the machine stopped; it was never acknowledged, and its ${bytes} bytes from byte ${offset} on are ignored`,
     { location: log.path, offset },
   );
-}
-
-async function generationsOf(files: StoreFiles): Promise<readonly number[]> {
-  const generations = (await readdir(files.directory)).map(name => files.generationOf(name));
-  return generations.filter(generation => generation !== undefined).sort((a, b) => a - b);
 }
 
 async function headerOf(generation: number, files: StoreFiles): Promise<LogHeader> {

@@ -29,6 +29,12 @@ export type StepsOutcome = { readonly status: 'committed' | 'settled'; readonly 
 /** A transaction that waits for its client for longer is ended by the server, as all others wait for it. */
 const idleTimeoutMs = 10_000;
 
+/** In this order a commit applies them. */
+const order = [kinds.clear, kinds.set, kinds.delete, kinds.touch, kinds.expire];
+
+/** What a table checks at the end of the transaction only is checked now, where what it refuses can be left out. */
+const checkConstraints = 'SET CONSTRAINTS ALL IMMEDIATE';
+
 /**
  * Commits a batch in a transaction of several messages, for what the function cannot do in one: a batch that is too large, one
  * with a condition that does not hold, or one with a mutation that the table refuses.
@@ -86,15 +92,18 @@ export class CommitInSteps {
 
   /** A mutation that the table refuses is found, and the batch applied without it. */
   async #applyWithoutRefused(leftOut: LeftOutMutations, version: number, now: number): Promise<Applied> {
+    await this.#client.query('SAVEPOINT rx_persistify_all');
     for (;;) {
-      await this.#client.query('SAVEPOINT rx_persistify_all');
       try {
-        return await this.#apply(leftOut.copy(), version, now);
+        const applied = await this.#apply(leftOut.copy(), version, now);
+        await this.#client.query(checkConstraints);
+        return applied;
       } catch (error) {
         if (!isRefusal(error)) throw error;
         await this.#client.query('ROLLBACK TO SAVEPOINT rx_persistify_all');
         const known = leftOut.size;
         await this.#findRefused(leftOut, version, now);
+        await this.#client.query('ROLLBACK TO SAVEPOINT rx_persistify_all');
         // The table refused the whole, but nothing in it: there is nothing to go without.
         if (leftOut.size === known) throw error;
       }
@@ -102,53 +111,71 @@ export class CommitInSteps {
   }
 
   async #apply(leftOut: LeftOutMutations, version: number, now: number): Promise<Applied> {
-    const { data } = this.#config;
-    const sets = this.#places(kinds.set, leftOut);
-    const deletes = this.#places(kinds.delete, leftOut);
-    const touches = this.#places(kinds.touch, leftOut);
-    const expiries = this.#places(kinds.expire, leftOut);
-    const isCleared = this.#places(kinds.clear, leftOut).length > 0;
-    if (isCleared) await this.#rows(data.clear(), []);
-    for (const part of this.#parts(sets)) await this.#upsert(part, version, now);
-    for (const part of this.#parts(deletes)) await this.#rows(data.delete('$1::text[]'), [this.#keysAt(part)]);
-    for (const part of this.#parts(touches)) {
-      await this.#rows(data.touch('$1::text[]', '$2::bigint[]'), [this.#keysAt(part), part.map((place) => this.#deadlineAt(place))]);
-    }
     const gone = new Set<unknown>();
-    for (const part of this.#parts(expiries)) {
-      const versions = part.map((place) => numberAt(this.#batch.versions, place));
-      for (const [key] of await this.#rows(data.expire('$1::text[]', '$2::bigint[]', '$3::bigint'), [this.#keysAt(part), versions, now])) gone.add(key);
+    for (const kind of order) {
+      for (const part of this.#parts(this.#places(kind, leftOut))) for (const [key] of await this.#store(kind, part, version, now)) gone.add(key);
     }
+    const isCleared = this.#places(kinds.clear, leftOut).length > 0;
+    const expiries = this.#places(kinds.expire, leftOut);
     const isGone = (place: number): boolean => gone.has(this.#batch.keys[place]);
+    const changed = [...this.#places(kinds.set, leftOut), ...this.#places(kinds.delete, leftOut), ...expiries.filter(isGone)];
     leftOut.addUnmet(expiries.filter((place) => !isGone(place)));
-    const keys = this.#keysAt([...sets, ...deletes, ...expiries.filter(isGone)]);
-    return { leftOut, isChanged: isCleared || keys.length > 0, keys: isCleared ? null : keys };
+    return { leftOut, isChanged: isCleared || changed.length > 0, keys: isCleared ? null : this.#keysAt(changed) };
   }
 
-  /** Tries parts of the sets, and halves of those that are refused, each undone; what is refused alone is left out. */
+  /**
+   * Goes through the batch once more, to be undone: a part that is refused is halved, and what is refused alone is left out. What
+   * was taken stays meanwhile, as a mutation may be refused for another one before it.
+   */
   async #findRefused(leftOut: LeftOutMutations, version: number, now: number): Promise<void> {
-    const parts = this.#parts(this.#places(kinds.set, leftOut));
-    for (let part = parts.pop(); part !== undefined; part = parts.pop()) {
-      const refusal = await this.#refusalOf(part, version, now);
-      if (refusal === undefined) continue;
-      const middle = Math.ceil(part.length / 2);
-      const [only] = part;
-      if (part.length === 1 && only !== undefined) leftOut.add(only, 'refused', refusal);
-      else parts.push(part.slice(0, middle), part.slice(middle));
+    await this.#client.query(checkConstraints); // from now on after each statement
+    for (const kind of order) {
+      const parts = this.#parts(this.#places(kind, leftOut)).reverse();
+      for (let part = parts.pop(); part !== undefined; part = parts.pop()) {
+        const refusal = await this.#refusalOf(kind, part, version, now);
+        if (refusal === undefined) continue;
+        const middle = Math.ceil(part.length / 2);
+        const [only] = part;
+        if (part.length === 1 && only !== undefined) leftOut.add(only, 'refused', refusal);
+        else parts.push(part.slice(middle), part.slice(0, middle));
+      }
     }
   }
 
-  async #refusalOf(places: readonly number[], version: number, now: number): Promise<string | undefined> {
+  async #refusalOf(kind: number, places: readonly number[], version: number, now: number): Promise<string | undefined> {
     await this.#client.query('SAVEPOINT rx_persistify_part');
     try {
-      await this.#upsert(places, version, now);
+      await this.#store(kind, places, version, now);
+      await this.#client.query('RELEASE SAVEPOINT rx_persistify_part');
       return undefined;
     } catch (error) {
       if (!isRefusal(error)) throw error;
-      return error instanceof Error ? error.message : String(error);
-    } finally {
       await this.#client.query('ROLLBACK TO SAVEPOINT rx_persistify_part');
+      return error instanceof Error ? error.message : String(error);
     }
+  }
+
+  /** Returns the keys that have ended. */
+  async #store(kind: number, places: readonly number[], version: number, now: number): Promise<readonly (readonly unknown[])[]> {
+    const { data } = this.#config;
+    const keys = this.#keysAt(places);
+    switch (kind) {
+      case kinds.clear:
+        await this.#rows(data.clear(), []);
+        break;
+      case kinds.set:
+        await this.#upsert(places, version, now);
+        break;
+      case kinds.delete:
+        await this.#rows(data.delete('$1::text[]'), [keys]);
+        break;
+      case kinds.touch:
+        await this.#rows(data.touch('$1::text[]', '$2::bigint[]'), [keys, places.map((place) => this.#deadlineAt(place))]);
+        break;
+      case kinds.expire:
+        return this.#rows(data.expire('$1::text[]', '$2::bigint[]', '$3::bigint'), [keys, places.map((place) => numberAt(this.#batch.versions, place)), now]);
+    }
+    return [];
   }
 
   async #upsert(places: readonly number[], version: number, now: number): Promise<void> {
@@ -224,7 +251,7 @@ export class CommitInSteps {
   }
 
   async #rows(text: string, values: readonly unknown[]): Promise<readonly (readonly unknown[])[]> {
-    const { rows } = await this.#client.query({ text, values, rowMode: 'array', query_timeout: queryTimeoutMs(this.#config.statementTimeoutMs) });
+    const { rows } = await this.#client.query({ text, values, rowMode: 'array' });
     return rows;
   }
 
@@ -245,9 +272,4 @@ interface Applied {
   readonly isChanged: boolean;
   /** None if it cleared everything. */
   readonly keys: readonly string[] | null;
-}
-
-/** How long an answer is waited for: the server is to end the statement before. */
-export function queryTimeoutMs(statementTimeoutMs: number): number {
-  return statementTimeoutMs + 5_000;
 }

@@ -1,7 +1,7 @@
 import { ProviderError } from '../../errors.ts';
 import type { Batch, BatchResult } from '../../mutation.ts';
 import { leftOutFrom } from '../left-out-text.ts';
-import { CommitInSteps, messageRows, messageText, queryTimeoutMs, type StepsConfig, type StepsOutcome } from './commit-in-steps.ts';
+import { CommitInSteps, messageRows, messageText, type StepsConfig, type StepsOutcome } from './commit-in-steps.ts';
 import type { CommitFunction } from './commit-function.ts';
 import type { Connections } from './connections.ts';
 import { isRefusal } from './failures.ts';
@@ -35,13 +35,12 @@ export class Committer {
 
   /** Undefined: nothing was done, as it takes several steps. */
   async #atOnce(batch: Batch, signal: AbortSignal): Promise<StepsOutcome | undefined> {
-    const { connections, commitFunction, isPrepared, isFull, statementTimeoutMs } = this.#config;
+    const { connections, commitFunction, isPrepared, isFull } = this.#config;
     const statement = {
       ...(isPrepared && { name: commitFunction.name }),
       text: commitFunction.call,
       values: packCall(batch, isFull),
       rowMode: 'array',
-      query_timeout: queryTimeoutMs(statementTimeoutMs),
     } as const;
     try {
       const { rows } = await connections.use((client) => client.query(statement), { doing: this.#doing, signal, stores: true });

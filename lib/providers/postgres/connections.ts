@@ -71,9 +71,14 @@ export class Connections {
     this.#users++;
     try {
       const client = await this.#connect(use);
-      const lease = new Lease(client, this.place, use, () => {
-        this.#leases.delete(lease);
-        this.#leave();
+      const lease = new Lease(client, {
+        use,
+        place: this.place,
+        queryTimeoutMs: queryTimeoutMs(this.#settings),
+        onEnd: () => {
+          this.#leases.delete(lease);
+          this.#leave();
+        },
       });
       this.#leases.add(lease);
       return lease;
@@ -98,18 +103,21 @@ export class Connections {
     const client = new this.#driver.Client(driverConfig(this.#settings, typeof listen === 'boolean' ? connection : listen, false));
     onEvent(client, 'error', onLost);
     try {
-      await client.connect();
+      const connecting = client.connect();
+      client.unref?.(); // at once, as it may take its time
+      await connecting;
+      client.unref?.();
     } catch (error) {
       client.end().catch(ignore);
       throw error;
     }
-    client.unref?.();
     return { client, end: () => void client.end().catch(ignore) };
   }
 
   async #ownOfPool(pool: Pool, onLost: (error: unknown) => void): Promise<OwnConnection> {
     const client = await pool.connect();
     onEvent(client, 'error', onLost);
+    client.unref?.();
     return { client, end: () => client.release(true) };
   }
 
@@ -156,6 +164,11 @@ export class Connections {
 /** What a write that was not begun is ended with when nobody wants it any more. */
 function abandoned(): ProviderError {
   return new ProviderError('The write was aborted before it was sent; nothing was stored.', { kind: 'retry' });
+}
+
+/** How long an answer is waited for: the server is to end the statement before. */
+function queryTimeoutMs({ statementTimeoutMs }: PostgresSettings): number {
+  return statementTimeoutMs + 5_000;
 }
 
 function driverConfig(settings: PostgresSettings, connection: string | PostgresConnection | undefined, hasSession: boolean): DriverConfig {

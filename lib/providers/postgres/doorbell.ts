@@ -8,6 +8,10 @@ export const channel = 'rx_persistify';
 /** It rings at most 50 times a second: a NOTIFY takes a lock of the whole cluster until its commit. */
 const paceMs = 20;
 
+/** For how long an answer is waited for, as one that does not come would keep the process alive; and for how long by `close`. */
+const patienceMs = 5_000;
+const closePatienceMs = 2_000;
+
 /**
  * Tells other processes that something was committed, after the commit and beside it: inside of it, NOTIFY would make all commits
  * of the cluster wait for one another. Who does not hear it looks by himself, a little later.
@@ -15,6 +19,7 @@ const paceMs = 20;
 export class Doorbell {
   readonly #connections: Connections;
   readonly #rung = new Set<string>();
+  readonly #abandoning = new AbortController();
   #ringing: Promise<void> | undefined;
 
   constructor(connections: Connections) {
@@ -26,9 +31,11 @@ export class Doorbell {
     this.#ringing ??= this.#ring();
   }
 
-  /** Done when what was rung is told. */
+  /** Done when what was rung is told, or cannot be told in time. */
   async close(): Promise<void> {
+    const timer = setTimeout(() => this.#abandoning.abort(), closePatienceMs);
     await this.#ringing;
+    clearTimeout(timer);
   }
 
   async #ring(): Promise<void> {
@@ -38,7 +45,8 @@ export class Doorbell {
       // There is nothing to be durable.
       const text = `SELECT set_config('synchronous_commit', 'off', true), pg_notify('${channel}', p) FROM unnest($1::text[]) AS s (p)`;
       const statement = { text, values: [payloads], rowMode: 'array' } as const;
-      await this.#connections.use((client) => client.query(statement), { doing: 'Notifying' }).catch(() => undefined);
+      const signal = AbortSignal.any([this.#abandoning.signal, AbortSignal.timeout(patienceMs)]);
+      await this.#connections.use((client) => client.query(statement), { doing: 'Notifying', signal }).catch(() => undefined);
       await delay(paceMs);
     }
     this.#ringing = undefined;

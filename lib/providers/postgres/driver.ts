@@ -34,6 +34,8 @@ export interface OwnClient extends Client {
 export interface PoolClient extends Client {
   /** Gives it back; `true`: it is closed, and none in its place. */
   release(destroy?: boolean): void;
+  /** As of an {@link OwnClient}. */
+  unref?(): void;
 }
 
 /** What is used of a `pg.Pool`. */

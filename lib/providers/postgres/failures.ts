@@ -12,6 +12,8 @@ const failures: ReadonlyMap<string, Failure> = new Map<string, Failure>([
   ['22', { kind: 'refuse' }],
   ['23', { kind: 'refuse' }],
   ['25006', { kind: 'retry', advice: 'the server is read-only, as a standby is' }],
+  // A pool of the user's own may give a connection in whose transaction something of his failed.
+  ['25P02', { kind: 'retry' }],
   ['25P03', { kind: 'retry' }],
   ['26000', { kind: 'retry', advice: 'a pooler in transaction mode in between needs `pooler: true`' }],
   ['28', { kind: 'halt', advice: 'check user, password and pg_hba.conf' }],
@@ -28,9 +30,15 @@ const failures: ReadonlyMap<string, Failure> = new Map<string, Failure>([
   ['57', { kind: 'retry' }],
   ['57P04', { kind: 'halt', advice: 'the database was dropped' }],
   ['58', { kind: 'retry' }],
+  // What a trigger of the user's own raises, unless he names another state.
+  ['P0001', { kind: 'refuse' }],
   // "cached plan must not change result type": a table was altered; a new connection makes a new plan.
   ['0A000', { kind: 'retry' }],
 ]);
+
+/** What PgBouncer says, with a code that it has for all its errors, of settings that come with a connection. */
+const unsupportedParameter = 'unsupported startup parameter';
+const needsPooler: Failure = { kind: 'halt', advice: 'a pooler in transaction mode in between needs `pooler: true`' };
 
 /** Failures of the network, by Node's code. */
 const networkCodes: ReadonlySet<string> = new Set([
@@ -55,7 +63,7 @@ export function isRefusal(error: unknown): boolean {
 /** Whether a connection cannot be used after this error. */
 export function isConnectionLost(error: unknown): boolean {
   const state = sqlState(error);
-  return state === undefined || /^(?:08|57P|25006|25P03|26000|42P05|0A000|58|XX)/.test(state);
+  return state === undefined || /^(?:08|57P|25006|25P0[23]|26000|42P05|0A000|58|XX)/.test(state);
 }
 
 /** Whether what was asked for may have been done although there was no answer to it. */
@@ -81,7 +89,7 @@ export function describeFailure(error: unknown, { doing, place, outcomeUnknown =
   if (state === 'XX001' || state === 'XX002') {
     return new CorruptDataError(`${place} is damaged (${reason}). It is left as it is: restore a backup.`, { location: place, cause: error });
   }
-  const failure = state === undefined ? networkFailure(error) : failureOf(state);
+  const failure = state === undefined ? networkFailure(error) : reason.includes(unsupportedParameter) ? needsPooler : failureOf(state);
   const advice = failure?.advice === undefined ? '' : `; ${failure.advice}`;
   const named = state === undefined ? '' : ` (${state})`;
   return new ProviderError(`${doing} in ${place} failed: ${reason}${named}${advice}.`, { kind: failure?.kind ?? 'halt', outcomeUnknown, cause: error });

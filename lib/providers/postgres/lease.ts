@@ -1,5 +1,5 @@
 import type { PersistifyError } from '../../errors.ts';
-import { onEvent, type Client, type PoolClient } from './driver.ts';
+import { onEvent, type Client, type PoolClient, type Statement } from './driver.ts';
 import { describeFailure, isConnectionLost, isUnanswered } from './failures.ts';
 
 /** What a connection is wanted for. */
@@ -14,28 +14,31 @@ export interface Use {
   readonly transaction?: boolean;
 }
 
+export interface LeaseConfig {
+  readonly use: Use;
+  /** For messages. */
+  readonly place: string;
+  /** How long an answer is waited for, whoever made the connection: one that is dead without a sign gives none. */
+  readonly queryTimeoutMs: number;
+  readonly onEnd: () => void;
+}
+
 /** A pool's connection while it is in use. */
 export class Lease {
+  readonly client: Client;
   readonly #client: PoolClient;
-  readonly #place: string;
-  readonly #use: Use;
-  readonly #onEnd: () => void;
+  readonly #config: LeaseConfig;
   readonly #hearNoMore: () => void;
   readonly #abort = (): void => this.cut();
   #isEnded = false;
 
-  constructor(client: PoolClient, place: string, use: Use, onEnd: () => void) {
+  constructor(client: PoolClient, config: LeaseConfig) {
+    this.client = inTime(client, config.queryTimeoutMs);
     this.#client = client;
-    this.#place = place;
-    this.#use = use;
-    this.#onEnd = onEnd;
+    this.#config = config;
     // A pool listens to idle connections only; what is under way on one that is lost fails by itself.
     this.#hearNoMore = onEvent(client, 'error', () => undefined);
-    use.signal?.addEventListener('abort', this.#abort);
-  }
-
-  get client(): Client {
-    return this.#client;
+    config.use.signal?.addEventListener('abort', this.#abort);
   }
 
   /** Gives it back. */
@@ -50,17 +53,25 @@ export class Lease {
 
   /** Gives it back, or closes it where it cannot be used after this. Returns what went wrong, in the terms of the contract. */
   fail(error: unknown): PersistifyError {
-    const { doing, stores = false, transaction = false } = this.#use;
+    const { doing, stores = false, transaction = false } = this.#config.use;
     this.#release(transaction || isConnectionLost(error));
-    return describeFailure(error, { doing, place: this.#place, outcomeUnknown: stores && isUnanswered(error) });
+    return describeFailure(error, { doing, place: this.#config.place, outcomeUnknown: stores && isUnanswered(error) });
   }
 
   #release(destroy: boolean): void {
     if (this.#isEnded) return;
     this.#isEnded = true;
-    this.#use.signal?.removeEventListener('abort', this.#abort);
+    this.#config.use.signal?.removeEventListener('abort', this.#abort);
     this.#client.release(destroy);
     if (!destroy) this.#hearNoMore();
-    this.#onEnd();
+    this.#config.onEnd();
   }
+}
+
+/** The client, whose every query ends in time. */
+function inTime(client: Client, queryTimeoutMs: number): Client {
+  return {
+    query: (statement: Statement | string) =>
+      client.query(typeof statement === 'string' ? { text: statement, rowMode: 'array', query_timeout: queryTimeoutMs } : { ...statement, query_timeout: queryTimeoutMs }),
+  };
 }

@@ -1,5 +1,4 @@
 import type { Entry, Page } from '../provider.ts';
-import { queryTimeoutMs } from './commit-in-steps.ts';
 import type { Connections } from './connections.ts';
 import { entryOf, numberOf } from './rows.ts';
 import type { DataSql } from './statements.ts';
@@ -25,9 +24,9 @@ const idleTimeoutMs = 60_000;
  * The connection is released at the end, or when the iteration is left.
  */
 export async function* loadPages({ connections, data, head, doing, statementTimeoutMs, gone }: LoadConfig): AsyncGenerator<Page, void, undefined> {
-  const lease = await connections.lease({ doing });
+  const lease = await connections.lease({ doing, transaction: true });
   const query = async (text: string): Promise<readonly (readonly unknown[])[]> => {
-    const { rows } = await lease.client.query({ text, rowMode: 'array', query_timeout: queryTimeoutMs(statementTimeoutMs) });
+    const { rows } = await lease.client.query({ text, rowMode: 'array' });
     return rows;
   };
   const fetchPage = async (): Promise<readonly Entry[]> => (await query(`FETCH ${pageRows} FROM rx_persistify_load`)).map(entryOf);

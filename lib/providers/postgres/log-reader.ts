@@ -61,6 +61,7 @@ export class LogReader {
   async read(query: Query): Promise<boolean> {
     const { past, writer } = this.#config;
     const { version } = this.#cursor;
+    if (!Number.isSafeInteger(version)) return this.#reset();
     const acknowledged = past.acknowledged; // before it is read, as commits may be acknowledged meanwhile
     const rows = await query(this.#look(), [version, writer]);
     const [first] = rows;
@@ -135,7 +136,8 @@ export class LogReader {
    */
   #look(): string {
     const { names, data, dictionary } = this.#config;
-    const keys = 'coalesce(cardinality(g.keys), 0)';
+    // Of the cursor's own row, and of own commits, no keys are looked at.
+    const keys = 'CASE WHEN g.version > $1 AND g.writer <> $2 THEN coalesce(cardinality(g.keys), 0) ELSE 0 END';
     return (
       `SELECT d.head, (SELECT w.number FROM ${names.writers} AS w WHERE w.dictionary = d.id AND w.writer = $2), l.version, l.writer, l.number, l.keys IS NULL, e.k, t.* ` +
       `FROM ${names.dictionaries} AS d LEFT JOIN LATERAL (SELECT * FROM (SELECT g.*, sum(${keys}) OVER (ORDER BY g.version) - ${keys} AS before ` +

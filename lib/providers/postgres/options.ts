@@ -2,6 +2,7 @@ import * as z from 'zod/mini';
 
 import { check, object } from '../../check-options.ts';
 import { OptionsError } from '../../errors.ts';
+import { checkConnection } from './connection-options.ts';
 import type { Pool, PostgresConnection } from './driver.ts';
 
 export type { PostgresConnection } from './driver.ts';
@@ -141,18 +142,17 @@ const schema = object({
   connectTimeoutMs: milliseconds(100, 600_000),
 });
 
-const connectionNames = ['host', 'port', 'user', 'password', 'database', 'ssl', 'application_name', 'options'];
-
 /**
  * The settings that these options mean.
  * @throws OptionsError that names the option, what was expected and what came; but never what may hold a password.
  */
 export function checkOptions(options: PostgresOptions): PostgresSettings {
+  checkPlaces(options);
   check(schema, options, 'postgres()');
   const { connection, pool, poolSize = 4, schema: schemaName = 'public', table, columns, valueType = 'json', durability = 'full', pooler = false } = options;
   const { listen = !pooler, pollMs = 500, statementTimeoutMs = 30_000, connectTimeoutMs = 5_000 } = options;
   if (connection !== undefined) checkConnection('connection', connection);
-  if (typeof listen !== 'boolean') checkConnection('listen', listen);
+  if (typeof listen !== 'boolean') checkConnection('listen', listen, 'true, false, ');
   if (pool !== undefined && connection !== undefined) throw new OptionsError('postgres(): either connection or pool can be given, not both: a pool has its connections already.');
   if (pooler && options.listen === true) {
     throw new OptionsError('postgres(): listen: true cannot work through a pooler: give listen a connection that leads past it, or leave it out to look each pollMs.');
@@ -169,16 +169,10 @@ export function checkOptions(options: PostgresOptions): PostgresSettings {
   return { connection, pool, poolSize, schema: schemaName, table, columns: named, valueType, durability, pooler, listen, pollMs, statementTimeoutMs, connectTimeoutMs };
 }
 
-function checkConnection(option: string, connection: unknown): void {
-  const expected = `postgres(): ${option} must be a connection string such as postgres://user@host:5432/database, or an object of ${connectionNames.join(', ')}`;
-  const hidden = 'What was given is not shown, as it may hold a password.';
-  if (typeof connection === 'string') {
-    if (/^postgres(ql)?:\/\//.test(connection) && URL.canParse(connection)) return;
-    throw new OptionsError(`${expected}. ${hidden} In a URL, a password's special characters are written by encodeURIComponent.`);
-  }
-  if (typeof connection !== 'object' || connection === null || Array.isArray(connection)) throw new OptionsError(`${expected}. ${hidden}`);
-  const unknown = Object.keys(connection).find((name) => !connectionNames.includes(name));
-  if (unknown !== undefined) throw new OptionsError(`${expected}; there is no "${unknown}".`);
+/** A connection string in another's place is not shown. */
+function checkPlaces(options: unknown): void {
+  if (typeof options === 'string') throw new OptionsError('postgres(): the argument must be an object of options, not a string. A connection string is given as { connection: … }.');
+  if (typeof options === 'object' && options !== null && 'pool' in options && typeof options.pool === 'string') throw new OptionsError('postgres(): pool must be a pg.Pool, not a string.');
 }
 
 function checkDistinct(columns: Required<PostgresColumns>): void {

@@ -1,6 +1,7 @@
 import { CorruptDataError, ProviderError } from '../../errors.ts';
 import { commitFunction } from './commit-function.ts';
 import type { Client } from './driver.ts';
+import { sqlState } from './failures.ts';
 import { checkFormat, currentFormat } from './format.ts';
 import { literal, quote, shortened } from './identifiers.ts';
 import type { PostgresSettings } from './options.ts';
@@ -33,7 +34,9 @@ export async function openDictionary(client: Client, request: DictionaryRequest)
   await client.query('BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE');
   // IF NOT EXISTS does not help two that make a table at once: one of them fails.
   await client.query(`SELECT pg_advisory_xact_lock(hashtext(${literal(`rx-persistify ${request.settings.schema}`)}))`);
-  const dictionary = await openLocked(client, request);
+  const dictionary = await openLocked(client, request).catch((error: unknown) => {
+    throw sqlState(error) === '42501' ? missingRight(error, request) : error;
+  });
   await client.query('COMMIT');
   return dictionary;
 }
@@ -177,4 +180,10 @@ function unfit({ name, settings, place }: DictionaryRequest, table: string, prob
   const expected = `${quote(key)} text PRIMARY KEY, ${quote(value)} json, ${[createdAt, updatedAt, version, expiresAt].map((column) => `${quote(column)} bigint`).join(', ')}`;
   const message = `${place} has a table ${quote(table)} in the schema ${quote(settings.schema)} that cannot hold the dictionary ${JSON.stringify(name)}: ${problem}. Expected are the columns ${expected}. It is left as it is: name another table (option "table"), schema (option "schema") or its columns (option "columns").`;
   return new ProviderError(message, { kind: 'halt' });
+}
+
+function missingRight(cause: unknown, { name, settings, place }: DictionaryRequest): ProviderError {
+  const reason = cause instanceof Error ? cause.message : String(cause);
+  const message = `Opening ${JSON.stringify(name)} in ${place} failed: ${reason} (42501). Its table, or this version's function, is not there yet: open it once as a user who may CREATE in the schema ${quote(settings.schema)}; after that, SELECT, INSERT, UPDATE and DELETE on its tables are enough.`;
+  return new ProviderError(message, { kind: 'halt', cause });
 }

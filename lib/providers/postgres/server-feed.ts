@@ -72,8 +72,9 @@ export class ServerFeed {
 
   async #lookWhileDue(): Promise<void> {
     try {
-      const query = await this.#openQuery();
       for (let [listener] = this.#due; listener !== undefined; [listener] = this.#due) {
+        // Each time, as it was let go of if all others have left meanwhile.
+        const query = await this.#openQuery();
         this.#due.delete(listener);
         await this.#serve(listener, query);
       }
@@ -90,6 +91,7 @@ export class ServerFeed {
     try {
       if ((await listener.read(query)) && this.#listeners.has(listener)) this.#due.add(listener);
     } catch (error) {
+      if (!this.#listeners.has(listener)) return; // it has left, and its connection may have been closed for that
       const cause = error instanceof PersistifyError ? error.cause : error;
       if (isConnectionLost(cause)) throw error;
       listener.fail(error);

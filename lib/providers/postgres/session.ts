@@ -3,7 +3,6 @@ import type { Batch, BatchResult } from '../../mutation.ts';
 import type { Observable } from 'rxjs';
 import type { Capabilities, Cursor, Entry, Feed, OpenContext, Page, ProviderSession, WriteContext } from '../provider.ts';
 import { commitFunction } from './commit-function.ts';
-import { queryTimeoutMs } from './commit-in-steps.ts';
 import { Committer } from './committer.ts';
 import { payloadOf } from './doorbell.ts';
 import { currentFormat } from './format.ts';
@@ -86,7 +85,7 @@ export class PostgresSession implements ProviderSession {
       async (client) => {
         for (let start = 0; start < keys.length; start += readSlice) {
           const values = [keys.slice(start, start + readSlice)];
-          const { rows } = await client.query({ text, values, rowMode: 'array', query_timeout: queryTimeoutMs(this.#settings.statementTimeoutMs) });
+          const { rows } = await client.query({ text, values, rowMode: 'array' });
           for (const row of rows) entries.push(entryOf(row));
         }
       },

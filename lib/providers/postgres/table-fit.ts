@@ -71,10 +71,14 @@ function columnProblem(found: readonly Column[], columns: Required<PostgresColum
   return demanded === undefined ? undefined : `its column ${quote(demanded.name)} may not be null and has no default`;
 }
 
-/** An upsert needs a unique index of exactly the key, that leaves out no row and is checked at once. */
+/**
+ * An upsert needs a unique index of exactly the key, that leaves out no row and is checked at once; and keys that are different
+ * texts are different ones, which a nondeterministic collation denies.
+ */
 async function keyProblem(client: Client, table: unknown, key: string): Promise<string | undefined> {
-  const text = `SELECT FROM pg_index AS i JOIN pg_attribute AS a ON a.attrelid = i.indrelid AND a.attnum = i.indkey[0]
+  const text = `SELECT c.collisdeterministic FROM pg_index AS i JOIN pg_attribute AS a ON a.attrelid = i.indrelid AND a.attnum = i.indkey[0] JOIN pg_collation AS c ON c.oid = a.attcollation
     WHERE i.indrelid = $1 AND i.indisunique AND i.indisvalid AND i.indimmediate AND i.indpred IS NULL AND i.indnkeyatts = 1 AND a.attname = $2`;
-  const { rows } = await client.query({ text, values: [table, key], rowMode: 'array' });
-  return rows.length > 0 ? undefined : `its column ${quote(key)} is not unique`;
+  const [unique] = (await client.query({ text, values: [table, key], rowMode: 'array' })).rows;
+  if (unique === undefined) return `its column ${quote(key)} is not unique`;
+  return unique[0] === true ? undefined : `the collation of its column ${quote(key)} takes different texts for equal`;
 }

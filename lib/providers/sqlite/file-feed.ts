@@ -1,10 +1,11 @@
+import { basename, dirname } from 'node:path';
 import { setImmediate as macrotask } from 'node:timers/promises';
 
+import { FileSigns } from '../file-signs.ts';
 import type { Sliced } from './commit.ts';
 import { fileIdentity, openForReading } from './connection.ts';
 import type { Database, Driver, Statement } from './driver.ts';
 import { isBusy } from './failures.ts';
-import { FileSigns } from './file-signs.ts';
 import type { SqliteSettings } from './options.ts';
 
 /** For how long the event loop is held at a stretch. */
@@ -56,7 +57,9 @@ export class FileFeed {
     this.#driver = driver;
     this.#settings = settings;
     this.#onEmpty = onEmpty;
-    this.#signs = new FileSigns(path, isPoll => this.#look(isPoll));
+    const name = basename(path);
+    const names = new Set([name, `${name}-wal`, `${name}-shm`]);
+    this.#signs = new FileSigns(dirname(path), fileName => names.has(fileName), isPoll => this.#look(isPoll));
   }
 
   /** Begins to tell, soon. Returns what ends it, and is done when nothing is held for it any more. */

@@ -1,7 +1,9 @@
 import { renameSync } from 'node:fs';
 import { appendFile, open, readFile, rename, rm, utimes, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { describe, expect, it, vi } from 'vitest';
+import { persistify } from 'rx-persistify';
+import { jsonFile } from 'rx-persistify/json-file';
+import { describe, expect, it, onTestFinished, vi } from 'vitest';
 
 import type { Feed } from '../../../lib/providers/provider.ts';
 import { afterStat } from './faults.ts';
@@ -129,8 +131,10 @@ describe('an edit while the store is open', () => {
     it(`is adopted within a second, told, and folded, ${how}`, async () => {
       const directory = await stored({ a: '1', b: '2' });
       const { store, feed } = await watched(directory);
+      const startedAt = performance.now();
       await save(directory, (await textOf(directory)).replace('"a":1', '"a":"edited"').replace('"b":2,\n', ''));
       await vi.waitUntil(() => feed.length > 0, within);
+      expect(performance.now() - startedAt).toBeLessThan(1_000);
       expect(feed).toEqual([{ type: 'reset' }]);
       const entries = await store.entries();
       expect(entries).toEqual([{ key: 'a', json: '"edited"', version: 2 }]);
@@ -188,6 +192,31 @@ describe('an edit while the store is open', () => {
     await writing;
     expect(feed).toEqual([{ type: 'reset' }]);
     expect(await store.texts()).toEqual({ a: '"edit"', busy: `${rounds - 1}` });
+  });
+
+  it.each([['idle', false], ['busy', true]])('is told as remote within a second, and nothing else is, by a store that is %s', async (_, isBusy) => {
+    const directory = await stored({ a: '1', b: '2' });
+    const store = await persistify(jsonFile({ directory })).withBatch({ intervalMs: 1 }).open<Record<string, unknown>>('prefs');
+    onTestFinished(() => store.close());
+    const told: string[] = [];
+    store.changes$.subscribe(change => {
+      if ('key' in change && change.key !== 'busy') told.push(`${change.type} ${change.key} ${change.origin}`);
+    });
+    let rounds = 0;
+    const busy = setInterval(() => {
+      if (isBusy) store.set('busy', rounds += 1);
+    }, 1);
+    if (isBusy) await vi.waitUntil(() => rounds > 20, within);
+    const startedAt = performance.now();
+    await saveOver(directory, '{"a":"edited","b":2,"c":3}');
+    await vi.waitUntil(() => told.length > 0, within);
+    expect(performance.now() - startedAt).toBeLessThan(1_000);
+    clearInterval(busy);
+    await store.flush();
+    expect(told.sort()).toEqual(['set a remote', 'set c remote']);
+    expect(store.get('busy')).toBe(isBusy ? rounds : undefined);
+    await store.close();
+    expect(JSON.parse(await textOf(directory))).toMatchObject({ a: 'edited', b: 2, c: 3, ...(isBusy && { busy: rounds }) });
   });
 
   it('is waited for until it is whole', async () => {

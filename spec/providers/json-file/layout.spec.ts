@@ -100,8 +100,9 @@ describe('a log', () => {
     await store.write({ type: 'clear' }, { type: 'set', key: 'a', json: '{"b":1}' }, { type: 'set', key: 'c', json: '2', expiresAt: 1_767_225_600_000 });
     await store.write({ type: 'delete', key: 'a' }, { type: 'touch', key: 'c', expiresAt: 1_767_225_700_000 });
     const lines = (await textOf(store.directory, 'prefs.json.1.log')).split('\n');
-    expect(lines.map(line => line.replace(/^[0-9a-f]{8} (\{.*\})$/, '<$1>').replace(/"crc":"[0-9a-f]{8}"/, '"crc":"…"'))).toEqual([
-      '<{"format":"rx-persistify/1","name":"prefs","generation":1,"seq":0,"base":null,"logs":[]}>',
+    const { id } = JSON.parse(await textOf(store.directory, 'prefs.json.lock')) as { id: string };
+    expect(lines.map(line => line.replace(/^[0-9a-f]{8} (\{.*\})$/, '<$1>').replace(/"crc":"[0-9a-f]{8}"/, '"crc":"…"').replace(id, '…'))).toEqual([
+      '<{"format":"rx-persistify/1","name":"prefs","generation":1,"seq":0,"base":null,"logs":[],"owner":"…"}>',
       '<{"seq":1,"writer":"writer","number":1,"bytes":35,"crc":"…"}>',
       '*',
       '="a":{"b":1}',

@@ -3,8 +3,8 @@ import { sqlite } from 'rx-persistify/sqlite';
 import { describe, expect, it, onTestFinished } from 'vitest';
 
 import { modes, open, temporaryFile } from './bench.ts';
-import { Process } from './process.ts';
-import { Told } from './told.ts';
+import { Process } from '../../support/process.ts';
+import { Told } from '../../support/told.ts';
 
 /** Commits without end, and prints the version of each commit once it is acknowledged. */
 function endlessWriter(file: string, worker: boolean): Process {

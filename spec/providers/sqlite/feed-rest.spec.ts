@@ -8,8 +8,8 @@ import { sqlite } from 'rx-persistify/sqlite';
 import { describe, expect, it, onTestFinished, vi } from 'vitest';
 
 import { modes, numberedSets, open, openerOf, set, temporaryFile } from './bench.ts';
-import { Process } from './process.ts';
-import { Told } from './told.ts';
+import { Process } from '../../support/process.ts';
+import { Told } from '../../support/told.ts';
 
 /** What the descriptors of this process lead to that has to do with these files. */
 function descriptorsIn(directory: string): readonly string[] {

@@ -4,7 +4,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { describe, expect, it } from 'vitest';
 
 import { inspect, modes, numberedSets, open, openerOf, set, temporaryFile, type OpenDictionary } from './bench.ts';
-import { Told } from './told.ts';
+import { Told } from '../../support/told.ts';
 
 /** Commits as another process would, of which nothing in this one knows. Returns the version. */
 function commitElsewhere(file: string, key = 'key', json = '"elsewhere"'): number {

@@ -5,7 +5,7 @@ import { afterEach, beforeEach, describe, expect, it, vi, type Mock } from 'vite
 
 import type { Database, Driver, Statement } from '../../../lib/providers/sqlite/driver.ts';
 import { FileFeed } from '../../../lib/providers/sqlite/file-feed.ts';
-import { FileSigns } from '../../../lib/providers/sqlite/file-signs.ts';
+import { FileSigns } from '../../../lib/providers/file-signs.ts';
 import { checkOptions } from '../../../lib/providers/sqlite/options.ts';
 
 class Directory extends EventEmitter {
@@ -43,7 +43,7 @@ afterEach(() => {
 
 function started(pollMs = 250): { readonly signs: FileSigns; readonly look: Mock<(isPoll: boolean) => void> } {
   const look = vi.fn<(isPoll: boolean) => void>();
-  const signs = new FileSigns('/data/store.sqlite', look);
+  const signs = new FileSigns('/data', name => ['store.sqlite', 'store.sqlite-wal', 'store.sqlite-shm'].includes(name), look);
   signs.start(pollMs);
   return { signs, look };
 }

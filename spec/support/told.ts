@@ -2,7 +2,7 @@ import type { Subscription } from 'rxjs';
 import type { CommitFeed, Cursor } from 'rx-persistify';
 import { onTestFinished } from 'vitest';
 
-import type { OpenDictionary } from './bench.ts';
+import type { OpenDictionary } from './open-dictionary.ts';
 
 /** What a session's feed tells. */
 export class Told {

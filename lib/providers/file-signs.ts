@@ -1,5 +1,4 @@
 import { watch, type FSWatcher } from 'node:fs';
-import { basename, dirname } from 'node:path';
 
 /**
  * When to look again after something was written, in milliseconds from look to look. The directory tells of a commit before it
@@ -10,25 +9,25 @@ const lookAgainMs = [1, 2, 4, 8, 16, 32, 64] as const;
 const deafLooks = 2;
 
 /**
- * Says when to look whether something was committed to a database file: when something is written in its directory, some times
+ * Says when to look whether something was committed to files: when one of them is written in their directory, some times
  * more soon after that, and each so often in any case, which does it alone where no directory can be watched.
  * Keeps no process alive.
  */
 export class FileSigns {
-  readonly #file: string;
+  readonly #directory: string;
+  readonly #isOne: (fileName: string) => boolean;
   readonly #look: (isPoll: boolean) => void;
-  readonly #names: ReadonlySet<string>;
   #watcher: FSWatcher | undefined;
   #poll: NodeJS.Timeout | undefined;
   #again: NodeJS.Timeout | undefined;
   /** The next one of `lookAgainMs`. */
   #step = 0;
 
-  constructor(file: string, look: (isPoll: boolean) => void) {
-    this.#file = file;
+  /** @param isOne whether a file of that name in the directory is one of those that are committed to. */
+  constructor(directory: string, isOne: (fileName: string) => boolean, look: (isPoll: boolean) => void) {
+    this.#directory = directory;
+    this.#isOne = isOne;
     this.#look = look;
-    const name = basename(file);
-    this.#names = new Set([name, `${name}-wal`, `${name}-shm`]);
   }
 
   /** Begins, or goes on with another time between two looks at rest. */
@@ -83,8 +82,8 @@ export class FileSigns {
   /** Does nothing where the system has no watches left, or no notion of them. */
   #listen(): void {
     try {
-      this.#watcher ??= watch(dirname(this.#file), { persistent: false }, (_, name) => {
-        if (name !== null && !this.#names.has(name)) return;
+      this.#watcher ??= watch(this.#directory, { persistent: false }, (_, name) => {
+        if (name !== null && !this.#isOne(name)) return;
         this.#beDeaf();
         this.soon();
       }).on('error', () => this.#beDeaf());

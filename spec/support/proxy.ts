@@ -1,0 +1,142 @@
+import { once } from 'node:events';
+import { connect, createServer, type Server, type Socket } from 'node:net';
+
+import { Statements } from './statements.ts';
+
+/**
+ * What is done to a connection when a request comes by that holds a certain text.
+ * `drop`: it is cut before the request is passed on. `cut`: the request is passed on, and the connection is cut when the answer comes.
+ * `swallow`: the request is passed on, and from the answer on nothing comes through any more, without a sign.
+ * `hold`: the request, and all behind it, waits to be passed on until `release`, be the client still there or not.
+ */
+export type Fault = 'drop' | 'cut' | 'swallow' | 'hold';
+
+interface Rule {
+  readonly text: string;
+  readonly fault: Fault;
+  readonly struck: () => void;
+}
+
+/** A connection through the proxy. */
+interface Pair {
+  readonly client: Socket;
+  readonly server: Socket;
+  readonly held: Buffer[];
+  state: 'open' | 'cut at answer' | 'swallow at answer' | 'held' | 'dead';
+}
+
+/** Stands between a client and a server, tells what is asked, and disturbs. */
+export class Proxy {
+  /** What was asked, one a message that is answered. */
+  readonly statements: string[] = [];
+  /** How many connections there have been. */
+  connections = 0;
+  readonly #listener: Server;
+  readonly #target: number;
+  readonly #pairs = new Set<Pair>();
+  readonly #rules = new Set<Rule>();
+  #isBlackhole = false;
+
+  static async to(port: number): Promise<Proxy> {
+    const proxy = new Proxy(port);
+    proxy.#listener.listen(0, '127.0.0.1');
+    await once(proxy.#listener, 'listening');
+    return proxy;
+  }
+
+  private constructor(target: number) {
+    this.#target = target;
+    this.#listener = createServer({ allowHalfOpen: true }, (client) => this.#accept(client));
+  }
+
+  get port(): number {
+    const address = this.#listener.address();
+    return typeof address === 'object' && address !== null ? address.port : 0;
+  }
+
+  /** Strikes once, at the next request that holds `text`; resolves when it has. */
+  at(text: string, fault: Fault): Promise<void> {
+    return new Promise((resolve) => this.#rules.add({ text, fault, struck: resolve }));
+  }
+
+  /** Passes on what is held. */
+  release(): void {
+    for (const pair of this.#pairs) {
+      if (pair.state !== 'held') continue;
+      pair.state = 'open';
+      for (const data of pair.held.splice(0)) pair.server.write(data);
+      if (pair.client.destroyed || pair.client.readableEnded) pair.server.end();
+    }
+  }
+
+  /** From now on nothing comes through in either direction, and no connection ends: as if a cable were pulled. */
+  blackhole(): void {
+    this.#isBlackhole = true;
+    for (const pair of this.#pairs) pair.state = 'dead';
+  }
+
+  /** Lets new connections through again; those of before stay dead. */
+  mend(): void {
+    this.#isBlackhole = false;
+  }
+
+  /** Cuts every connection. */
+  cutAll(): void {
+    for (const pair of this.#pairs) cut(pair);
+  }
+
+  async close(): Promise<void> {
+    this.#listener.close();
+    this.cutAll();
+    if (this.#listener.listening) await once(this.#listener, 'close');
+  }
+
+  #accept(client: Socket): void {
+    this.connections++;
+    const server = connect({ port: this.#target, host: '127.0.0.1', allowHalfOpen: true });
+    const pair: Pair = { client, server, held: [], state: this.#isBlackhole ? 'dead' : 'open' };
+    this.#pairs.add(pair);
+    const statements = new Statements((statement) => this.statements.push(statement));
+    client.on('data', (data) => {
+      statements.read(data);
+      this.#request(pair, data);
+    });
+    server.on('data', (data) => answer(pair, data));
+    client.on('end', () => pair.state === 'open' && server.end());
+    server.on('end', () => pair.state !== 'dead' && client.end());
+    // A client that has gone takes the server's side along, unless something is still to be passed on.
+    client.on('close', () => pair.state !== 'held' && server.destroy());
+    server.on('close', () => {
+      this.#pairs.delete(pair);
+      if (pair.state !== 'dead') client.destroy();
+    });
+    for (const socket of [client, server]) socket.on('error', () => undefined); // told by 'close', too
+  }
+
+  #request(pair: Pair, data: Buffer): void {
+    if (pair.state === 'dead') return;
+    const rule = [...this.#rules].find(({ text }) => data.includes(text));
+    if (rule !== undefined) {
+      this.#rules.delete(rule);
+      rule.struck();
+      if (rule.fault === 'drop') {
+        cut(pair);
+        return;
+      }
+      pair.state = rule.fault === 'hold' ? 'held' : rule.fault === 'cut' ? 'cut at answer' : 'swallow at answer';
+    }
+    if (pair.state === 'held') pair.held.push(data);
+    else pair.server.write(data);
+  }
+}
+
+function answer(pair: Pair, data: Buffer): void {
+  if (pair.state === 'cut at answer') cut(pair);
+  else if (pair.state === 'swallow at answer') pair.state = 'dead';
+  else if (pair.state !== 'dead') pair.client.write(data);
+}
+
+function cut({ client, server }: Pair): void {
+  client.destroy();
+  server.destroy();
+}
