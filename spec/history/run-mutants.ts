@@ -1,15 +1,13 @@
 import { execFile } from 'node:child_process';
-import { cp, mkdir, mkdtemp, readFile, rm, symlink, writeFile } from 'node:fs/promises';
+import { cp, mkdir, mkdtemp, rm, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import process from 'node:process';
 import { fileURLToPath } from 'node:url';
 
-import { coreMutants } from './core-mutants.ts';
-import { commonArgs, type Edit, type Mutant } from './mutant.ts';
+import { commonArgs, edited, type Mutant } from './mutant.ts';
+import { mutants } from './mutants.ts';
 import type { ProviderName } from './place.ts';
-import { postgresMutants } from './postgres-mutants.ts';
-import { sqliteMutants } from './sqlite-mutants.ts';
 import { violationKinds, type ViolationKind } from './violations.ts';
 
 const root = fileURLToPath(new URL('../../..', import.meta.url));
@@ -23,8 +21,6 @@ export interface Outcome {
   readonly found: string;
   readonly elapsedMs: number;
 }
-
-const mutants: Readonly<Record<ProviderName, readonly Mutant[]>> = { sqlite: [...sqliteMutants, ...coreMutants], postgres: [...postgresMutants, ...coreMutants] };
 
 /** What is broken shows in most histories, and must in one of so many. */
 const attempts = 3;
@@ -62,14 +58,6 @@ async function inCopy(provider: ProviderName, mutant: Mutant, signal: AbortSigna
   } finally {
     await rm(copy, { recursive: true, force: true });
   }
-}
-
-/** @throws Error if the text is not there, or not only there: then nothing is known of the mutant. */
-async function edited(directory: string, { file, find, replace }: Edit): Promise<string> {
-  const text = await readFile(join(directory, 'dist', file), 'utf8');
-  const places = text.split(find).length - 1;
-  if (places !== 1) throw new Error(`The mutant is out of date: dist/${file} has ${places} times: ${find}`);
-  return text.replace(find, () => replace);
 }
 
 /** Runs a history. Resolves to how often it found what. */
