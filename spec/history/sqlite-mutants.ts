@@ -44,7 +44,7 @@ export const sqliteMutants: readonly Mutant[] = [
   },
   {
     name: 'it is not looked again after a sign of a commit that cannot be seen yet',
-    edits: [{ file: 'providers/sqlite/file-signs.js', find: 'const lookAgainMs = [1, 2, 4, 8, 16, 32, 64];', replace: 'const lookAgainMs = [];' }],
+    edits: [{ file: 'providers/file-signs.js', find: 'const lookAgainMs = [1, 2, 4, 8, 16, 32, 64];', replace: 'const lookAgainMs = [];' }],
     args: [...withoutFaults, ...withoutPoll],
     expected: ['diverged'],
   },
