@@ -10,8 +10,8 @@ export interface ConditionalWritesConfig {
   readonly saver: Saver<unknown>;
   /** Resolves when `withLimits` leaves room for a write of `key`; `undefined` where it does. */
   readonly room: (key: string, json: string, signal: AbortSignal | undefined) => Promise<void> | undefined;
-  /** Makes known what storage has under `key`. */
-  readonly look: (key: string) => Promise<void>;
+  /** Makes known what storage has under `key` in place of the version that was thought. */
+  readonly look: (key: string, thought: number) => Promise<void>;
 }
 
 export interface Decision {
@@ -77,9 +77,10 @@ export class ConditionalWrites {
       const { lifetimes } = layers;
       const ownTtl = isUpdate && present !== undefined && isMortal(present) ? lifetimes.ownTtl(present) : ttlMs;
       const expiresAt = isUpdate && present !== undefined ? lifetimes.deadlineKept(present) : lifetimes.deadline(ttlMs);
-      const outcome = await saver.propose({ key, value, json, expect: layers.baseVersion(key), expiresAt: expiresAt === Infinity ? undefined : expiresAt, ownTtl });
+      const expect = layers.baseVersion(key);
+      const outcome = await saver.propose({ key, value, json, expect, expiresAt: expiresAt === Infinity ? undefined : expiresAt, ownTtl });
       if (outcome === 'accepted') return { isWritten: true, value };
-      if (outcome === 'conflict') await look(key);
+      if (outcome === 'conflict') await look(key, expect);
     }
   }
 }

@@ -6,6 +6,7 @@ import { CorruptDataError, OptionsError, SaveError, type PersistifyError } from 
 import { Layers, type Difference, type LoadedEntry, type Settled } from './layers.ts';
 import { Lifetimes } from './lifetimes.ts';
 import { Limits } from './limits.ts';
+import { Looks } from './looks.ts';
 import { loadedEntry, takeUp } from './loading.ts';
 import { providerFailure } from './provider-failure.ts';
 import type { CommitFeed, ProviderSession } from './providers/provider.ts';
@@ -15,7 +16,7 @@ import type { Settings } from './settings.ts';
 import type { CloseOptions, WaitOptions } from './store.ts';
 import { expireKeys } from './streams/expire-keys.ts';
 import { followFeed } from './streams/follow-feed.ts';
-import { macrotask$, nextTurn } from './streams/macrotask.ts';
+import { nextTurn } from './streams/macrotask.ts';
 import { Teller } from './teller.ts';
 import { Unexpired } from './unexpired.ts';
 import { WaitingWrites } from './waiting-writes.ts';
@@ -72,14 +73,12 @@ export class Dictionary {
   readonly #running = new Subscription();
   /** Readings of storage under way. */
   readonly #readings = new Set<Promise<void>>();
+  readonly #looks: Looks;
   #remote: RemoteCommits<unknown> | undefined;
+  /** What the feed tells while storage is read. */
+  #news: CommitFeed[] | undefined;
   #closed: Promise<void> | undefined;
   #isResyncQueued = false;
-  /** What others committed while storage is read anew: applied at once, it might be undone by what was read before it. */
-  readonly #heldCommits: CommitFeed[] = [];
-  #rereadings = 0;
-  /** As of which version storage was read last: what was committed up to it is known. */
-  #readVersion = 0;
 
   constructor({ name, session, writer, settings, onClosed }: DictionaryConfig, kind: Kind) {
     const layers = new Layers(new Lifetimes<unknown>(() => settings.scheduler.now(), settings.ttl), session.capabilities.readOnly);
@@ -119,12 +118,21 @@ export class Dictionary {
       onWritten: kind.onWritten,
       onPending: () => this.#saver.announce(),
     });
-    this.waiting = new WaitingWrites({ layers, writes: this.writes, limits, saver: this.#saver, settings, look: (key) => this.#look(key) });
+    this.waiting = new WaitingWrites({ layers, writes: this.writes, limits, saver: this.#saver, settings, look: (key, thought) => this.#looks.at(key, thought) });
+    this.#looks = new Looks({
+      layers,
+      session,
+      settings,
+      remote: () => this.#remote,
+      readBetween: (step) => this.#readBetween(step),
+      readAll: () => this.#readAnew(0, 'remote'),
+      tell: (differences) => this.writes.tellDifferences(differences, 'remote'),
+    });
     this.#unexpired = new Unexpired({
       layers,
       session,
       settings,
-      between: (step) => this.#saver.betweenBatches(step),
+      between: (step) => this.#saver.betweenBatches(() => this.#beforeNews(step)),
       tell: (differences) => this.writes.tellDifferences(differences, 'remote'),
       onPending: () => this.#saver.announce(),
     });
@@ -269,11 +277,10 @@ export class Dictionary {
   /** Reads storage, and makes it the base; what is not saved up to `discardRevision` goes. */
   async #readAnew(discardRevision: number, origin: Origin): Promise<number> {
     let versionRead = 0;
-    await this.reading(async () => {
-      const { version, rebase } = await this.#holdingCommits(() => this.#kind.read());
+    await this.#readBetween(async () => {
+      const { version, rebase } = await this.#kind.read();
       versionRead = version;
-      this.#readVersion = version;
-      this.#remote?.passed(version);
+      this.#remote?.readAnew(version);
       const unsaved = this.layers.unsavedKeys();
       const known = new Map(this.layers.quarantined);
       const differences = rebase(discardRevision);
@@ -284,21 +291,7 @@ export class Dictionary {
     return versionRead;
   }
 
-  /** Commits that come while `read` reads are applied in the macrotask after, when what was read is the base. */
-  async #holdingCommits<R>(read: () => Promise<R>): Promise<R> {
-    this.#rereadings++;
-    try {
-      return await read();
-    } finally {
-      macrotask$.subscribe(() => {
-        this.#rereadings--;
-        if (this.#rereadings === 0 && this.#closed === undefined) for (const commit of this.#heldCommits.splice(0)) this.#committed(commit);
-      });
-    }
-  }
-
   #follow(version: number): void {
-    this.#readVersion = version;
     const { layers, session, settings } = this;
     if (session.capabilities.shared && session.watch !== undefined) this.#remote = new RemoteCommits({ layers, textOf: settings.format.toText, isWanted: this.#kind.isWanted }, version);
     const following = followFeed({
@@ -314,13 +307,30 @@ export class Dictionary {
     if (session.watch !== undefined) this.#running.add(following.subscribe());
   }
 
-  #committed(commit: CommitFeed): void {
-    if (this.#rereadings > 0) this.#heldCommits.push(commit);
-    else if (commit.cursor.version > this.#readVersion) this.#apply(commit);
+  /** Reads storage when no batch is under way. */
+  #readBetween(step: () => Promise<void>): Promise<void> {
+    return this.reading(() => this.#beforeNews(step));
   }
 
-  #apply({ cursor: { version }, cleared, entries, deleted, touched = [] }: CommitFeed): void {
+  /** Runs `step`, which reads storage. What the feed tells meanwhile comes after it, as what was read may be older. */
+  async #beforeNews(step: () => Promise<void>): Promise<void> {
+    const news: CommitFeed[] = [];
+    this.#news = news;
+    try {
+      await step();
+    } finally {
+      this.#news = undefined;
+      for (const commit of news) this.#committed(commit);
+    }
+  }
+
+  #committed(commit: CommitFeed): void {
+    if (this.#news !== undefined) {
+      this.#news.push(commit);
+      return;
+    }
     const { format } = this.settings;
+    const { cursor: { version }, cleared, entries, deleted, touched = [] } = commit;
     const loaded = new Map<string, LoadedEntry<unknown>>();
     const quarantined = new Map<string, Quarantined>();
     for (const entry of entries) takeUp(entry, format, { entry: (_, value) => loaded.set(entry.key, loadedEntry(entry, value)), quarantined: (bad) => quarantined.set(bad.key, bad) });
@@ -330,23 +340,6 @@ export class Dictionary {
     for (const key of deleted) this.#kind.onRemote?.(key);
     const differences = this.#remote?.apply({ version, cleared, entries: loaded, quarantined, deleted, touched }) ?? [];
     this.writes.tellDifferences(differences, 'remote');
-  }
-
-  /** Makes known what storage has under `key`. */
-  async #look(key: string): Promise<void> {
-    const { layers, session, settings } = this;
-    if (session.read === undefined) {
-      await this.#readAnew(0, 'remote');
-      return;
-    }
-    await this.reading(async () => {
-      const [entry] = (await session.read?.([key])) ?? [];
-      const differences: Difference<unknown>[] = [];
-      const found: { of?: LoadedEntry<unknown> | Quarantined } = {};
-      if (entry !== undefined) takeUp(entry, settings.format, { entry: (_, value) => (found.of = loadedEntry(entry, value)), quarantined: (bad) => (found.of = bad) });
-      layers.rebaseOne(key, found.of, settings.format.toText, differences);
-      this.writes.tellDifferences(differences, 'remote');
-    });
   }
 
   #settled(settled: Settled<unknown>): void {

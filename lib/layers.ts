@@ -247,15 +247,16 @@ export class Layers<V> {
   }
 
   /** Hands to storage, with the next batch, what it is to decide; one a key at a time. */
-  propose(proposal: Proposal<V>): void {
-    this.revision++;
-    this.#proposals.set(proposal.key, proposal);
+  propose(proposal: Omit<Proposal<V>, 'revision'>): Proposal<V> {
+    const proposed = { ...proposal, revision: ++this.revision };
+    this.#proposals.set(proposal.key, proposed);
+    return proposed;
   }
 
-  /** Takes back what was not sent yet. */
-  withdrawProposals(): readonly Proposal<V>[] {
-    const proposals = [...this.#proposals.values()];
-    this.#proposals.clear();
+  /** Takes back what was proposed up to `revision` and not sent yet. */
+  withdrawProposals(revision = Infinity): readonly Proposal<V>[] {
+    const proposals = [...this.#proposals.values()].filter((proposal) => proposal.revision <= revision);
+    for (const { key } of proposals) this.#proposals.delete(key);
     return proposals;
   }
 

@@ -101,6 +101,8 @@ export interface Clearing {
 /** A write that storage decides: it is applied only when it is accepted. */
 export interface Proposal<V> {
   readonly key: string;
+  /** As of `Overlay`. */
+  readonly revision: number;
   readonly value: V;
   readonly json: string;
   readonly expiresAt: number | undefined;

@@ -1,3 +1,5 @@
+import { filter, Subject, type Observable } from 'rxjs';
+
 import type { Quarantined } from './change.ts';
 import type { Difference, Layers, LoadedEntry, Settled } from './layers.ts';
 import type { Touched } from './providers/provider.ts';
@@ -38,44 +40,70 @@ export class RemoteCommits<V> {
   #clearedAt = 0;
   /** Up to which version the feed has told everything. */
   #passed: number;
+  /** The highest version that storage has answered a batch of this process with. */
+  #answered: number;
+  readonly #progress = new Subject<undefined>();
+  /** The feed has told everything up to the last answer. */
+  readonly caughtUp$: Observable<undefined> = this.#progress.pipe(filter(() => !this.isBehind));
 
   constructor(config: RemoteCommitsConfig<V>, version: number) {
     this.#config = config;
     this.#passed = version;
+    this.#answered = version;
+  }
+
+  /** Whether storage has told this process of something that the feed has not told yet. */
+  get isBehind(): boolean {
+    return this.#passed < this.#answered;
   }
 
   /** Returns what reads see change. */
   apply({ version, cleared, entries, quarantined, deleted, touched }: RemoteCommit<V>): Difference<V>[] {
     const differences: Difference<V>[] = [];
+    if (version <= this.#passed) return differences; // it came while storage was read, and what was read has it
     if (cleared) for (const key of [...this.#config.layers.baseKeys(), ...this.#held.keys()]) if (!entries.has(key)) this.#take(key, { version }, differences);
     for (const key of deleted) this.#take(key, { version }, differences);
     for (const [key, entry] of entries) this.#take(key, { version: entry.version, entry }, differences);
     for (const [key, bad] of quarantined) this.#take(key, { version, quarantined: bad }, differences);
     for (const { key, expiresAt } of touched) this.#config.layers.prolong(key, expiresAt, differences);
-    this.passed(version);
+    this.#pass(version);
     return differences;
   }
 
-  /** The feed has told everything up to `version`, or storage was read anew as of then. */
-  passed(version: number): void {
+  /** Storage was read anew as of `version`, which is a lower one than before where it was restored. */
+  readAnew(version: number): void {
+    this.#removed.clear();
+    this.#removals.length = 0;
+    this.#clearedAt = 0;
+    this.#passed = version;
+    this.#answered = version;
+    this.#progress.next(undefined);
+  }
+
+  /** The feed has told everything up to `version`. */
+  #pass(version: number): void {
     this.#passed = Math.max(this.#passed, version);
     const due = this.#removals.findIndex((removal) => removal.version > version);
     for (const removal of this.#removals.splice(0, due === -1 ? this.#removals.length : due)) {
       for (const key of removal.keys) if (this.#removed.get(key) === removal.version) this.#removed.delete(key);
     }
+    this.#progress.next(undefined);
   }
 
   /** A batch of this process was acknowledged. Returns what reads see change by what was held. */
   settled({ version, removed, isCleared }: Settled<V>): Difference<V>[] {
+    this.#answered = Math.max(this.#answered, version);
     if (isCleared) this.#clearedAt = version;
     if (removed.length > 0) this.#removals.push({ version, keys: removed });
     for (const key of removed) this.#removed.set(key, version);
     const differences: Difference<V>[] = [];
     const held = [...this.#held];
     this.#held.clear();
-    for (const [key, found] of held) if (found.version !== version) this.#take(key, found, differences); // the echo of this batch says nothing new
+    // The echo of this batch says nothing new, and is known by the versions of its keys. That of the batch would not do: one that
+    // stored nothing, such as a touch, is answered with the version of the commit before it, which is another's.
+    for (const [key, found] of held) this.#take(key, found, differences);
     // Only now, as what was held is older than this batch even where the feed has told of that already.
-    this.passed(this.#passed);
+    this.#pass(this.#passed);
     return differences;
   }
 

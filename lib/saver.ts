@@ -123,11 +123,9 @@ export class Saver<V> {
    * Hands to storage what it is to decide. Resolves to how it did.
    * @throws SaveError: `unknown` or `refused` as for what is waited for; `discarded`, and never sent, if an earlier batch failed.
    */
-  propose(proposal: Omit<Proposal<V>, 'resolve' | 'reject'>): Promise<'accepted' | 'conflict' | 'superseded'> {
+  propose(proposal: Omit<Proposal<V>, 'revision' | 'resolve' | 'reject'>): Promise<'accepted' | 'conflict' | 'superseded'> {
     return new Promise((resolve, reject) => {
-      const proposed = { ...proposal, resolve, reject };
-      this.#config.layers.propose(proposed);
-      this.#mutations.next(proposed);
+      this.#mutations.next(this.#config.layers.propose({ ...proposal, resolve, reject }));
       this.#demand();
       if (this.#statusNews.observed) this.#statusNews.next(undefined);
     });
@@ -163,8 +161,10 @@ export class Saver<V> {
 
   /** What was pending up to `revision` was dropped. */
   discarded(revision: number, keys: readonly string[]): void {
-    if (revision > 0) for (const { key, reject } of this.#config.layers.withdrawProposals()) reject(new DiscardedError('Not saved: reload discarded it.', [key]));
-    this.#waiters.discard(revision, keys);
+    const { layers } = this.#config;
+    for (const { key, reject } of layers.withdrawProposals(revision)) reject(new DiscardedError('Not saved: reload discarded it.', [key]));
+    // Where nothing is left to save, no batch will ever settle those who wait for something later, such as what was undone since.
+    this.#waiters.discard(layers.hasPending ? revision : Infinity, revision, keys);
   }
 
   report(failure: Failure): void {

@@ -59,9 +59,14 @@ export class Waiters {
     }
   }
 
-  /** What was set up to `revision` and is not saved was dropped. */
-  discard(revision: number, unsaved: readonly string[]): void {
-    for (const { keys, reject } of this.#takeUpTo(revision)) reject(new DiscardedError('Not saved: reload discarded it.', keys ?? unsaved));
+  /** What was set up to `discarded` and is not saved was dropped; everything else up to `revision` is saved. */
+  discard(revision: number, discarded: number, unsaved: readonly string[]): void {
+    const dropped = new Set(unsaved);
+    for (const waiter of this.#takeUpTo(revision)) {
+      const isSaved = waiter.revision > discarded && !(waiter.keys ?? unsaved).some((key) => dropped.has(key));
+      if (isSaved) waiter.resolve();
+      else waiter.reject(new DiscardedError('Not saved: reload discarded it.', waiter.keys ?? unsaved));
+    }
   }
 
   #takeUpTo(revision: number): Waiter[] {

@@ -16,8 +16,8 @@ export interface WaitingWritesConfig {
   readonly saver: Saver<unknown>;
   readonly settings: Settings;
   readonly layers: Layers<unknown>;
-  /** Makes known what storage has under a key. */
-  readonly look: (key: string) => Promise<void>;
+  /** Makes known what storage has under a key in place of the version that was thought. */
+  readonly look: (key: string, thought: number) => Promise<void>;
 }
 
 /**

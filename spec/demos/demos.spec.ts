@@ -1,4 +1,4 @@
-import { readdir, readFile } from 'node:fs/promises';
+import { chmod, readdir, readFile } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from 'vitest';
 
@@ -11,6 +11,7 @@ const demos: Readonly<Record<string, readonly RegExp[]>> = {
   'quick-start.js': [/^ {2}\| "theme":"light"/m, /✓ everything is there again/],
   'live-changes.js': [/changes\$ {2}1: set kitchen\n.*get\$ {6}kitchen is at 20°/, /✓ a change of one of their keys reaches one of them/],
   'configuration.js': [/ValidationError: .*"server".*port/, /CorruptDataError: .*"logLevel"/, /✓ it is left in the file as it is/],
+  'hot-configuration.js': [/^ {2}← greeting is "Good morning", \d{1,3} ms later \(remote\)$/m, /✓ the service has moved there/, /! …\/service\.json is damaged at byte \d+/, /! .*"logLevel".*expected one of/, /^ {4}service: GET \//m],
   'high-frequency.js': [/10,000 metrics/, /batches \(commits\) +\d/, /One write each: .* \d+ times as long/],
   'flaky-disk.js': [/! attempt 1 of 50: .*database is locked.*again in \d+ ms/, /! .*no more attempts for now/, /✓ with the directory back, `flush` saves everything/],
   'undo-redo.js': [/✓ undo the whole transaction red circle/],
@@ -19,12 +20,15 @@ const demos: Readonly<Record<string, readonly RegExp[]>> = {
   'api-cache.js': [/✓ they cost one request/, /asked 304 times \| requests 51 \| in memory 10 \| in storage 50/, /✓ it has sent no request/],
   'graceful-end.js': [/^ {2}(\d+) orders were taken, \d+ of them were on disk when SIGTERM was sent\n[^]*it found \1 orders/m, /✓ it ended by the signal/, /✓ and each is what it was/],
   'two-processes.js': [/^ {4}milk: two bottles\n[^]*^ {40}← milk: two bottles {2}\(\d+ ms\)$/m, /^ {2}← eggs: six/m, /✓ in the end they agree: (pizza|pasta)/, /✓ ann got \d and bob \d: each errand has exactly one winner/],
+  'http-service.js': [/✓ all know her at once/, /^ {4}p2 is killed by kill -9/m, /^ {2}p[123] █+ \d+$/m, /✓ every job is done, and by one/, /✓ each has counted its visits to the last: \d+ and \d+/],
+  'move-to-postgres.js': [/move: StoreLockedError: …\/sessions\.json is open/, /✓ PostgreSQL has all of it or nothing/, /move: 10000 entries of "sessions" are in PostgreSQL/, /✓ each ends at the very millisecond at which it would have ended/],
 };
 
 describe('the demos', () => {
   for (const [file, expected] of Object.entries(demos)) {
     it(`${file} shows what it claims, and leaves nothing behind`, async (test) => {
       const directory = await temporaryDirectory(test);
+      await chmod(directory, 0o755); // where root runs PostgreSQL, another user must come through to its data
       const { ended } = start(test, process.execPath, [builtDemo(file)], directory, { ...process.env, TMPDIR: directory });
       const { code, stdout, stderr } = await ended;
       expect(stdout).not.toContain('✗');

@@ -67,6 +67,7 @@ export async function runHistory(config: HistoryConfig): Promise<Result> {
   const latencies = new Latencies();
   const onWrong = (message: string): void => {
     violations.add('failed', message);
+    config.onProgress(message);
     ending.abort(new Error(message)); // what is left would only tell of it again
   };
   const members = new Members({ ...config, storage, random, patience, latencies, onWrong });
@@ -80,6 +81,7 @@ export async function runHistory(config: HistoryConfig): Promise<Result> {
       if (error instanceof Stalled) violations.add('stalled', error.message);
       else if (violations.total === 0) throw error;
     }
+    await run.over();
     await members.killAll();
     config.onProgress('checking');
     const lives = members.lives.map(({ plan, isKilled }) => ({ life: plan.life, isKilled: isKilled || violations.total > 0, records: existsSync(plan.journal) ? readJournal(plan.journal) : [] }));
@@ -149,6 +151,11 @@ class Run {
     await this.#parts.patience.within(faultSeconds, 'faults to end', Promise.all(this.#underWay));
     if (this.#failure !== undefined) throw this.#failure.error;
     await this.#agree();
+  }
+
+  /** Resolves when no fault is under way any more, so that storage can be looked at. */
+  async over(): Promise<void> {
+    await Promise.allSettled([...this.#underWay, this.#restarting]);
   }
 
   async #measureQuietly(): Promise<void> {

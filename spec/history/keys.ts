@@ -5,8 +5,8 @@ export type KeyKind = 'key' | 'hot' | 'claim' | 'counter' | 'pair' | 'probe';
 const counts: readonly (readonly [KeyKind, number])[] = [
   ['key', 1_500],
   ['hot', 30],
-  ['claim', 60],
-  ['counter', 8],
+  ['claim', 24],
+  ['counter', 4],
   ['pair', 120],
   ['probe', 64],
 ];

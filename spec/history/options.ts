@@ -25,13 +25,15 @@ export interface Arguments extends Options {
   readonly isJson: boolean;
   /** Breaks the library on purpose, and sees whether it is noticed. */
   readonly mutants: boolean;
+  /** Those with this in their names. */
+  readonly only: string;
 }
 
 export class UsageError extends Error {}
 
-export const usage = `usage: npm run history -- [--provider ${providerNames.join('|')}] [--processes 4] [--writes 100000] [--cuts 20] [--restarts 0] [--kills N]
+export const usage = `usage: npm run history -- [--provider ${providerNames.join('|')}] [--processes 4] [--writes 100000] [--cuts 20] [--restarts N] [--kills N]
          [--seed N] [--seconds 3600] [--settle-seconds 30] [--faults name,…] [--poll-ms N] [--json]
-       npm run history -- --mutants [--provider …]`;
+       npm run history -- --mutants [--only TEXT] [--provider …]`;
 
 const known = {
   provider: { type: 'string' },
@@ -47,6 +49,7 @@ const known = {
   'poll-ms': { type: 'string' },
   json: { type: 'boolean' },
   mutants: { type: 'boolean' },
+  only: { type: 'string' },
 } as const;
 
 /** One process is killed for so many writes, where it is not said how often. */
@@ -69,7 +72,7 @@ export function argumentsFrom(args: readonly string[]): Arguments {
   const name = given.get('provider') ?? 'sqlite';
   const provider = providerNames.find((one) => one === name);
   if (provider === undefined) throw new UsageError(`--provider should be ${providerNames.join(' or ')}, not ${String(name)}`);
-  const restarts = whole('restarts', 0, 10_000, 0);
+  const restarts = whole('restarts', 0, 10_000, provider === 'sqlite' ? 0 : 5);
   if (restarts > 0 && provider === 'sqlite') throw new UsageError('--restarts: SQLite has no server to restart');
   const writes = whole('writes', 1, 100_000_000, 100_000);
   const faults = given.get('faults');
@@ -88,5 +91,6 @@ export function argumentsFrom(args: readonly string[]): Arguments {
     ...(pollMs === 0 ? {} : { pollMs }),
     isJson: given.get('json') === true,
     mutants: given.get('mutants') === true,
+    only: String(given.get('only') ?? ''),
   };
 }

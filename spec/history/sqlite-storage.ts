@@ -30,7 +30,7 @@ END;`;
 /** A history in an SQLite file. There is no connection to cut: answers are lost in the process, and locks are held by others. */
 export class SqliteStorage implements Storage {
   readonly faults: readonly Fault[];
-  readonly #place: Place;
+  readonly #place: Extract<Place, { provider: 'sqlite' }>;
   readonly #random: Random;
 
   constructor(directory: string, random: Random, pollMs: number | undefined) {

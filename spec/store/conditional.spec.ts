@@ -1,4 +1,4 @@
-import { memory, persistify, ProviderError, type Store } from 'rx-persistify';
+import { memory, persistify, ProviderError, type ProviderSession, type Store } from 'rx-persistify';
 import { afterEach, describe, expect, it, vi } from 'vitest';
 
 import { controlledProvider, gate, recorded, settled } from '../support/controlled-provider.ts';
@@ -113,6 +113,34 @@ describe('updateAndSave', () => {
       { type: 'set', value: 21, previous: 20, origin: 'local' },
     ]);
     for (const store of [first, second]) await store.close();
+  });
+
+  describe('where what another store has written cannot be read', () => {
+    const opened = async (read: NonNullable<ProviderSession['read']>): Promise<{ first: Store<Numbers>; second: Store<Numbers>; updating: () => Promise<number | undefined> }> => {
+      const shared = memory();
+      const held = controlledProvider(shared, { read });
+      const first = await persistify(held).withRetry({ maxAttempts: 3, delayMs: 1 }).open<Numbers>('a');
+      const second = await persistify(shared).open<Numbers>('a');
+      await second.setAndSave('k', 1);
+      return { first, second, updating: () => first.updateAndSave('k', increment) };
+    };
+
+    it('tries again', async () => {
+      let reads = 0;
+      const { first, second, updating } = await opened((keys) => {
+        reads++;
+        return reads < 3 ? Promise.reject(new ProviderError('the connection was cut', { kind: 'retry' })) : Promise.resolve(keys.map((key) => ({ key, json: '1', version: 1 })));
+      });
+      expect([await updating(), reads]).toEqual([2, 3]);
+      for (const store of [first, second]) await store.close();
+    });
+
+    it('rejects as what was not saved, and changes nothing', async () => {
+      const { first, second, updating } = await opened(() => Promise.reject(new ProviderError('the connection was cut', { kind: 'retry' })));
+      await expect(updating()).rejects.toMatchObject({ code: 'SAVE_FAILED', outcome: 'discarded', keys: ['k'], message: expect.stringContaining('the connection was cut') as string });
+      expect(first.get('k')).toBeUndefined();
+      for (const store of [first, second]) await store.close();
+    });
   });
 
   it('changes nothing where fn returns undefined', async () => {
@@ -287,6 +315,47 @@ describe('a conditional write', () => {
     await Promise.all([flushing, reloading]);
     expect(await adding).toMatchObject({ code: 'DISCARDED', keys: ['k'] });
     expect(store.has('k')).toBe(false);
+    await store.close();
+  });
+
+  it('is not discarded by a reload that was called before it, and neither is what follows it', async () => {
+    const provider = controlledProvider();
+    const busy = gate();
+    provider.verdict = () => busy.opened;
+    const store = await persistify(provider).open<Numbers>('a');
+    store.set('first', 1);
+    const flushing = store.flush();
+    await settled();
+    const reloading = store.reload();
+    const adding = store.addAndSave('k', 1);
+    await settled(1);
+    const updating = store.updateAndSave('first', increment);
+    busy.open();
+    await Promise.all([flushing, reloading]);
+    expect([await adding, await updating]).toEqual([true, 2]);
+    await store.close();
+  });
+});
+
+describe('who waits for what was undone', () => {
+  it('is not left waiting when a reload discards the rest', async () => {
+    const provider = controlledProvider();
+    const busy = gate();
+    provider.verdict = () => busy.opened;
+    const store = await persistify(provider).open<Numbers>('a');
+    const first = store.setAndSave('first', 1);
+    await settled();
+    store.set('discarded', 1);
+    const reloading = store.reload();
+    const undo = (): void => {
+      store.set('undone', 1);
+      throw new Error('undo');
+    };
+    expect(() => store.transaction(undo)).toThrow('undo');
+    const flushing = store.flush().catch((error: unknown) => error);
+    busy.open();
+    await Promise.all([first, reloading]);
+    expect(await flushing).toMatchObject({ code: 'DISCARDED', keys: ['discarded'] });
     await store.close();
   });
 });

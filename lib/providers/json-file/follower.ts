@@ -53,6 +53,8 @@ export class Follower {
   #looking: Promise<void> | undefined;
   #isDue = false;
   #takenBackSince: number | undefined;
+  /** Whether logs stand on another `.json` file than the one that was read. */
+  #isBaseNew = false;
   /** A `.json` file that is no dictionary: that was told. */
   #refused: FileStamp | undefined;
 
@@ -129,6 +131,7 @@ export class Follower {
     const files = await this.#config.locate();
     if (files.json !== this.#place.files.json) throw new LostError();
     const stamp = await stampAt(files.json);
+    this.#isBaseNew = false;
     const hasMoved = await this.#readLogs(await this.#listing.generations(files), stamp);
     if (this.#isStopped() || sameStamp(stamp, this.#place.json?.stamp)) return hasMoved;
     return (await this.#takeJson(stamp)) || hasMoved;
@@ -154,7 +157,8 @@ export class Follower {
     const chain = [...header.logs, { generation: last.generation, end: undefined }];
     const at = chain.findIndex(({ generation }) => generation === log?.generation);
     if (log === undefined ? !isSameBase(header.base, json?.identity) : at < 0) {
-      // Folds came in between; the `.json` file tells how far they go.
+      // Folds came in between; the `.json` file tells how far they go. Or the owner has taken in an edit.
+      this.#isBaseNew = !isSameBase(header.base, json?.identity);
       if (sameStamp(stamp, json?.stamp)) throw log === undefined ? new LostError() : new UnsettledError('a fold is ending');
       return false;
     }
@@ -253,7 +257,7 @@ export class Follower {
       return true;
     }
     if (sameStamp(stamp, this.#refused)) return false;
-    if (fold === undefined) await checkTakenIn(files);
+    if (fold === undefined && !this.#isBaseNew) await checkTakenIn(files);
     const same = await openedAsSame(this.#place, this.#config.storeName);
     if (same === undefined) throw new LostError();
     this.#moveTo({ ...this.#place, json: same });
