@@ -44,8 +44,9 @@ async function demonstrate(connection: string): Promise<void> {
   for (const { name } of replicas) console.log(`  ${name} ${'█'.repeat(doneBy(name) / 2)} ${doneBy(name)}`);
   check('every job is done, and by one', doneBy('p1') + doneBy('p2') + doneBy('p3'), 200);
   check('every mail was sent', [...mail.sent.keys()].sort(), [...ids].sort());
-  const twice = [...mail.sent.values()].filter(({ length }) => length > 1);
-  check(`none was sent twice, but for ${twice.length} that p2 had under way when it was killed`, [twice.length <= 4, twice.every(([first]) => first === 'p2')], [true, true]);
+  const again = [...mail.sent.values()].filter(({ length }) => length > 1);
+  const pausesMs = again.flatMap((sendings) => sendings.slice(1).map(({ at }, index) => at - (sendings[index]?.at ?? at)));
+  check(`none by two at a time; ${again.length} again, as who had sent them did not live to say so`, pausesMs.filter((ms) => ms < 1_000), []);
 
   heading('The others are stopped by SIGTERM, when not every visit that they count is saved:');
   const visits = await persistify(postgres({ connection })).open<Record<string, number>>('visits');
@@ -67,9 +68,9 @@ async function sessions(replicas: Replicas): Promise<void> {
   await Promise.all(Array.from({ length: 10 }, () => askAll('POST /click', ann)));
   check('30 clicks, ten at each and all at once, are all counted', await p2.ask('POST /click', { session: ann }), '31');
 
-  heading('A session ends a second after its last use. Ann goes on at p1 and p3, bob falls asleep:');
+  heading('A session ends 1.5 s after its last use. Ann goes on at p1 and p3, bob falls asleep:');
   for (let uses = 0; uses < 7; uses++) {
-    await setTimeout(200);
+    await setTimeout(250);
     await (uses % 2 === 0 ? p1 : p3).ask('GET /who', { session: ann });
   }
   check('p2 knows ann, too', await p2.ask('GET /who', { session: ann }), 'ann');
@@ -77,5 +78,5 @@ async function sessions(replicas: Replicas): Promise<void> {
   await p3.ask('POST /sign-out', { session: ann });
   const began = performance.now();
   while ((await p1.ask('GET /who', { session: ann })) !== undefined && performance.now() - began < 5_000);
-  check(`she signs out at p3; p1 has heard of it ${Math.round(performance.now() - began)} ms later`, performance.now() - began < 1_000, true);
+  check(`she signs out at p3, and p1 knows it ${Math.round(performance.now() - began)} ms later`, await p1.ask('GET /who', { session: ann }), undefined);
 }

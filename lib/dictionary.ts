@@ -170,7 +170,7 @@ export class Dictionary {
     const keys = [...this.layers.quarantined.values()].filter(({ key, json }) => known.get(key)?.json !== json).map(({ key }) => key);
     if (keys.length === 0) return;
     const named = keys.slice(0, 5).map((key) => JSON.stringify(key)).join(', ');
-    const error = new CorruptDataError(`${keys.length} stored entries cannot be read and are left as they are: ${named}${keys.length > 5 ? ', …' : ''}. See store.quarantined.`);
+    const error = new CorruptDataError(`${keys.length === 1 ? 'A stored entry cannot be read and is left as it is' : `${keys.length} stored entries cannot be read and are left as they are`}: ${named}${keys.length > 5 ? ', …' : ''}. See store.quarantined.`);
     this.report('load', error, keys);
   }
 

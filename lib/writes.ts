@@ -256,7 +256,7 @@ export class Writes {
   /** Begins the time of what is there anew, where it slides. */
   slide(entry: Entry<unknown>): void {
     const layers = this.#layers;
-    if (this.#isClosed || this.isReadOnly || !isMortal(entry) || !layers.lifetimes.isSliding) return;
+    if (this.#isClosed || !isMortal(entry) || !layers.lifetimes.isSliding || this.isReadOnly) return;
     if (layers.slide(entry)) this.#announce();
   }
 

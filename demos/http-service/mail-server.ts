@@ -7,21 +7,26 @@ import { Subject } from 'rxjs';
 
 import { host } from '../support/free-port.ts';
 
+export interface Sending {
+  readonly by: string;
+  readonly at: number;
+}
+
 export interface MailServer {
   readonly url: string;
-  /** Who sent each mail: one, or one after the other. */
-  readonly sent: ReadonlyMap<string, readonly string[]>;
+  /** Each mail's sendings, one after the other. */
+  readonly sent: ReadonlyMap<string, readonly Sending[]>;
   /** Emits how many mails have been sent. */
   readonly sent$: Subject<number>;
   readonly close: () => void;
 }
 
 export async function startMailServer(): Promise<MailServer> {
-  const sent = new Map<string, readonly string[]>();
+  const sent = new Map<string, readonly Sending[]>();
   const sent$ = new Subject<number>();
   const server = createServer((request, response) => {
     void text(request).then(async (mail) => {
-      sent.set(mail, [...(sent.get(mail) ?? []), String(request.headers.from)]);
+      sent.set(mail, [...(sent.get(mail) ?? []), { by: String(request.headers.from), at: Date.now() }]);
       sent$.next(sent.size);
       await setTimeout(10 + 20 * Math.random());
       response.end();

@@ -19,9 +19,9 @@ const [, , name = '', connection = '', mailServer = ''] = process.argv;
 
 const stores = persistify(postgres({ connection }));
 // A cache asks storage for what it does not have: who has just signed in at another process is known here.
-const sessions = await stores.withTtl({ ms: 1_000, mode: 'sliding' }).openCache<Record<string, Session>>('sessions');
+const sessions = await stores.withTtl({ ms: 1_500, mode: 'sliding' }).openCache<Record<string, Session>>('sessions');
 const jobs = await stores.open<Record<string, Job>>('jobs');
-const claims = await stores.withTtl({ ms: 2_000, mode: 'absolute' }).open<Record<string, string>>('claims');
+const claims = await stores.withTtl({ ms: 3_000, mode: 'absolute' }).open<Record<string, string>>('claims');
 const visits = await stores.open<Record<string, number>>('visits');
 flushOnExit([sessions, jobs, claims, visits]);
 
@@ -33,7 +33,7 @@ const routes: Readonly<Record<string, (body: string, session: string) => Promise
     return id;
   },
   async 'GET /who'(_, id) {
-    return (await sessions.get(id))?.user; // and its second begins anew
+    return (await sessions.get(id))?.user; // and its time begins anew
   },
   async 'POST /click'(_, id) {
     const session = await sessions.updateAndSave(id, (now) => now && { ...now, clicks: now.clicks + 1 });

@@ -8,8 +8,15 @@ import { Statements } from './statements.ts';
  * `drop`: it is cut before the request is passed on. `cut`: the request is passed on, and the connection is cut when the answer comes.
  * `swallow`: the request is passed on, and from the answer on nothing comes through any more, without a sign.
  * `hold`: the request, and all behind it, waits to be passed on until `release`, be the client still there or not.
+ * `dismiss`: the answer comes, and in the same packet the word of PostgreSQL that it ends the connection.
  */
-export type Fault = 'drop' | 'cut' | 'swallow' | 'hold';
+export type Fault = 'drop' | 'cut' | 'swallow' | 'hold' | 'dismiss';
+
+const states = { cut: 'cut at answer', swallow: 'swallow at answer', hold: 'held', dismiss: 'dismiss at answer' } as const;
+
+/** As the server says it when it is shut down: an ErrorResponse (postgresql.org/docs/current/protocol-message-formats.html). */
+const fields = ['SFATAL', 'VFATAL', 'C57P01', 'Mterminating connection due to administrator command', ''].map((field) => `${field}\0`).join('');
+const dismissal = Buffer.concat([Buffer.from('E'), Buffer.from([0, 0, 0, 4 + fields.length]), Buffer.from(fields)]);
 
 interface Rule {
   readonly text: string;
@@ -22,7 +29,7 @@ interface Pair {
   readonly client: Socket;
   readonly server: Socket;
   readonly held: Buffer[];
-  state: 'open' | 'cut at answer' | 'swallow at answer' | 'held' | 'dead';
+  state: 'open' | 'dead' | (typeof states)[keyof typeof states];
 }
 
 /** Stands between a client and a server, tells what is asked, and disturbs. */
@@ -123,7 +130,7 @@ export class Proxy {
         cut(pair);
         return;
       }
-      pair.state = rule.fault === 'hold' ? 'held' : rule.fault === 'cut' ? 'cut at answer' : 'swallow at answer';
+      pair.state = states[rule.fault];
     }
     if (pair.state === 'held') pair.held.push(data);
     else pair.server.write(data);
@@ -133,6 +140,7 @@ export class Proxy {
 function answer(pair: Pair, data: Buffer): void {
   if (pair.state === 'cut at answer') cut(pair);
   else if (pair.state === 'swallow at answer') pair.state = 'dead';
+  else if (pair.state === 'dismiss at answer') pair.client.end(Buffer.concat([data, dismissal]));
   else if (pair.state !== 'dead') pair.client.write(data);
 }
 

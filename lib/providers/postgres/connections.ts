@@ -1,5 +1,5 @@
 import { ProviderError } from '../../errors.ts';
-import { loadDriver, onEvent, type Client, type Driver, type DriverConfig, type OwnPool, type Pool, type PoolClient } from './driver.ts';
+import { checkOut, loadDriver, onEvent, type CheckedOut, type Client, type Driver, type DriverConfig, type OwnPool, type Pool } from './driver.ts';
 import { describeFailure } from './failures.ts';
 import { Lease, type Use } from './lease.ts';
 import type { PostgresConnection, PostgresSettings } from './options.ts';
@@ -70,8 +70,8 @@ export class Connections {
   async lease(use: Use): Promise<Lease> {
     this.#users++;
     try {
-      const client = await this.#connect(use);
-      const lease = new Lease(client, {
+      const checkedOut = await this.#connect(use);
+      const lease = new Lease(checkedOut, {
         use,
         place: this.place,
         queryTimeoutMs: queryTimeoutMs(this.#settings),
@@ -115,8 +115,7 @@ export class Connections {
   }
 
   async #ownOfPool(pool: Pool, onLost: (error: unknown) => void): Promise<OwnConnection> {
-    const client = await pool.connect();
-    onEvent(client, 'error', onLost);
+    const { client } = await checkOut(pool, onLost);
     client.unref?.();
     return { client, end: () => client.release(true) };
   }
@@ -138,8 +137,8 @@ export class Connections {
   }
 
   /** Gives up when `signal` aborts; the connection that comes then is given back at once. */
-  async #connect({ doing, signal }: Use): Promise<PoolClient> {
-    const connecting = this.#pool.connect();
+  async #connect({ doing, signal }: Use): Promise<CheckedOut> {
+    const connecting = checkOut(this.#pool, ignore); // what is under way on one that is lost fails by itself
     let abort = ignore;
     let timer: ReturnType<typeof setTimeout> | undefined;
     const givenUp = new Promise<never>((_, reject) => {
@@ -152,7 +151,10 @@ export class Connections {
     try {
       return await Promise.race([connecting, givenUp]);
     } catch (error) {
-      connecting.then((client) => client.release(), ignore);
+      connecting.then(({ client, hearNoMore }) => {
+        client.release();
+        hearNoMore();
+      }, ignore);
       throw describeFailure(error, { doing, place: this.place });
     } finally {
       clearTimeout(timer);

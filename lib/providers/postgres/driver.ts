@@ -40,7 +40,7 @@ export interface PoolClient extends Client {
 
 /** What is used of a `pg.Pool`. */
 export interface Pool {
-  connect(): Promise<PoolClient>;
+  connect(callback: (error: Error | undefined, client: PoolClient | undefined) => void): void;
 }
 
 /** A pool that was made by itself. */
@@ -102,4 +102,25 @@ export function onEvent(emitter: unknown, event: 'error' | 'notification', liste
   if (!(emitter instanceof EventEmitter)) throw new ProviderError('pg gave something that is no event emitter.', { kind: 'halt' });
   emitter.on(event, listener);
   return () => void emitter.off(event, listener);
+}
+
+/** A client that was taken from a pool. */
+export interface CheckedOut {
+  readonly client: PoolClient;
+  /** For when the pool listens again. */
+  readonly hearNoMore: () => void;
+}
+
+/**
+ * Takes a client from the pool. A pool listens to idle clients only, and an 'error' event that nobody hears ends the process: so
+ * this listens from the very call by which the pool hands the client over, as the same packet that brings its first answer may
+ * bring the word that the server closes it.
+ */
+export function checkOut(pool: Pool, onLost: (told: unknown) => void): Promise<CheckedOut> {
+  return new Promise((resolve, reject) => {
+    pool.connect((error, client) => {
+      if (client === undefined) reject(error ?? new Error('The pool gave no connection.'));
+      else resolve({ client, hearNoMore: onEvent(client, 'error', onLost) });
+    });
+  });
 }

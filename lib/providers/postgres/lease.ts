@@ -1,5 +1,5 @@
 import type { PersistifyError } from '../../errors.ts';
-import { onEvent, type Client, type PoolClient, type Statement } from './driver.ts';
+import type { CheckedOut, Client, Statement } from './driver.ts';
 import { describeFailure, isConnectionLost, isUnanswered } from './failures.ts';
 
 /** What a connection is wanted for. */
@@ -26,18 +26,15 @@ export interface LeaseConfig {
 /** A pool's connection while it is in use. */
 export class Lease {
   readonly client: Client;
-  readonly #client: PoolClient;
+  readonly #checkedOut: CheckedOut;
   readonly #config: LeaseConfig;
-  readonly #hearNoMore: () => void;
   readonly #abort = (): void => this.cut();
   #isEnded = false;
 
-  constructor(client: PoolClient, config: LeaseConfig) {
-    this.client = inTime(client, config.queryTimeoutMs);
-    this.#client = client;
+  constructor(checkedOut: CheckedOut, config: LeaseConfig) {
+    this.client = inTime(checkedOut.client, config.queryTimeoutMs);
+    this.#checkedOut = checkedOut;
     this.#config = config;
-    // A pool listens to idle connections only; what is under way on one that is lost fails by itself.
-    this.#hearNoMore = onEvent(client, 'error', () => undefined);
     config.use.signal?.addEventListener('abort', this.#abort);
   }
 
@@ -62,8 +59,9 @@ export class Lease {
     if (this.#isEnded) return;
     this.#isEnded = true;
     this.#config.use.signal?.removeEventListener('abort', this.#abort);
-    this.#client.release(destroy);
-    if (!destroy) this.#hearNoMore();
+    const { client, hearNoMore } = this.#checkedOut;
+    client.release(destroy);
+    if (!destroy) hearNoMore();
     this.#config.onEnd();
   }
 }

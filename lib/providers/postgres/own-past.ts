@@ -19,6 +19,8 @@ export class OwnPast {
   readonly #report: (error: PersistifyError) => void;
   readonly #where: string;
   #acknowledged: Acknowledged | undefined;
+  /** The number up to which a loss was told: a write and the feed may find the same one at the same time. */
+  #toldUpTo = 0;
 
   /** @param where the dictionary and its place, for the message. */
   constructor(where: string, report: (error: PersistifyError) => void) {
@@ -39,8 +41,8 @@ export class OwnPast {
    * @param settled the number that storage has for this session's writer.
    */
   check(acknowledged: Acknowledged | undefined, settled: number | undefined): void {
-    if (acknowledged === undefined || (settled ?? 0) >= acknowledged.number || performance.now() - acknowledged.at > memoryMs) return;
-    if (this.#acknowledged === acknowledged) this.#acknowledged = undefined; // it is told once
+    if (acknowledged === undefined || acknowledged.number <= this.#toldUpTo || (settled ?? 0) >= acknowledged.number || performance.now() - acknowledged.at > memoryMs) return;
+    this.#toldUpTo = acknowledged.number;
     const message =
       `${this.#where} has lost commits that it had acknowledged: it once was at version ${acknowledged.version} of this process, and is not any more. ` +
       'It was restored to an earlier state, or failed over to a server that lacked the last commits. What is there now is shown; what is lost must be written again.';

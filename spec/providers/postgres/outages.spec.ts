@@ -56,6 +56,19 @@ describe('a connection that the server ends', () => {
     expect((await dictionary.send(batch)).version).toBe(2);
   });
 
+  it('in the very packet of its first answer, fails what it was made for, and no process ends by it', async () => {
+    const proxy = await database.proxy();
+    const schema = database.freshSchema();
+    const dictionary = await database.open({ schema, connection: database.server.url({ port: proxy.port }) });
+    await dictionary.write(set('key'));
+    await terminate();
+    const dismissed = proxy.at('c=biws', 'dismiss'); // the last message of the client's side of SCRAM
+    const failures = await sendUntilStored(dictionary);
+    await dismissed;
+    expect(failures.length).toBeGreaterThan(0);
+    for (const failure of failures) expect(failure).toMatchObject({ code: 'PROVIDER', kind: 'retry' });
+  });
+
   it('in the middle of a load, fails it', async () => {
     const dictionary = await database.open({ schema: database.freshSchema() });
     await dictionary.write(...Array.from({ length: 7_000 }, (_, index) => set(`key ${index}`)));
