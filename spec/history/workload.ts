@@ -70,8 +70,8 @@ export class Workload {
       const { state } = this.#store.status;
       // While storage is away a little goes on, and is gathered behind the batch at the head.
       const isAway = state === 'retrying' || state === 'failing';
-      if (!isAway || random.chance(0.2)) for (let left = random.whole(1, 80); left > 0; left--) this.#writeOnePlainly();
-      await delay(random.magnitude(5, 80));
+      if (!isAway || random.chance(0.2)) for (let left = random.whole(1, 30); left > 0; left--) this.#writeOnePlainly();
+      await delay(random.magnitude(10, 160));
     }
   }
 
