@@ -123,9 +123,10 @@ export class Course {
 
   async #cut(): Promise<void> {
     const { members, random, patience } = this.#parts;
-    const member = members.open[random.whole(0, members.open.length - 1)];
     const name = random.weighted(Object.fromEntries(this.#faults.map((fault) => [fault.name, fault.weight])));
     const fault = this.#faults.find((known) => known.name === name);
+    const among = members.open.filter(({ plan }) => plan.isWriter || fault?.isOfWriters !== true);
+    const member = among[random.whole(0, among.length - 1)];
     if (member === undefined || fault === undefined) return;
     this.cuts.set(name, (this.cuts.get(name) ?? 0) + 1);
     await patience.within(faultSeconds, `the fault "${name}" to end`, Promise.resolve(fault.inject(member)));

@@ -58,7 +58,7 @@ export class PostgresStorage implements Storage {
     this.#proxies = proxies;
     const { random } = config;
     this.faults = [
-      { name: 'answer-lost', weight: 5, inject: ({ plan, gone }) => Promise.race([this.#proxy(plan.slot).cutNextCommit(), gone, delay(5_000)]).then(() => undefined) },
+      { name: 'answer-lost', weight: 5, isOfWriters: true, inject: ({ plan, gone }) => Promise.race([this.#proxy(plan.slot).cutNextCommit(), gone, delay(5_000)]).then(() => undefined) },
       { name: 'connections-cut', weight: 3, inject: ({ plan }) => this.#proxy(plan.slot).cutAll() },
       { name: 'feed-cut', weight: 2, inject: ({ plan }) => this.#proxy(plan.slot).cutFeed(false) },
       { name: 'feed-silent', weight: 1, inject: ({ plan }) => this.#proxy(plan.slot).cutFeed(true) },

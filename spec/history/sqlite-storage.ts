@@ -37,7 +37,7 @@ export class SqliteStorage implements Storage {
     this.#place = { provider: 'sqlite', file: join(directory, 'history.sqlite'), ...(pollMs === undefined ? {} : { pollMs }) };
     this.#random = random;
     this.faults = [
-      { name: 'answer-lost', weight: 5, inject: (member) => member.order({ type: 'lose answer' }) },
+      { name: 'answer-lost', weight: 5, isOfWriters: true, inject: (member) => member.order({ type: 'lose answer' }) },
       { name: 'locked', weight: 3, inject: () => this.#holdLock(random.magnitude(20, 1_500)) },
       { name: 'checkpoint', weight: 1, inject: () => this.#checkpoint() },
       suspension(random),

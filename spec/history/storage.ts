@@ -8,6 +8,8 @@ export interface Fault {
   readonly name: string;
   /** How often it comes, beside the others. */
   readonly weight: number;
+  /** It means something to one that writes alone. */
+  readonly isOfWriters?: boolean;
   /** Resolves when it is over. */
   inject(member: MemberProcess): Promise<void> | void;
 }
