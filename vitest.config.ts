@@ -13,5 +13,6 @@ export default defineConfig({
     unstubGlobals: true,
     testTimeout: 60_000,
     hookTimeout: 60_000,
+    expect: { poll: { timeout: 10_000 } }, // what is polled for comes at once, but on a machine that is busy
   },
 });

@@ -1,6 +1,6 @@
 import { setImmediate as macrotask, setTimeout as delay } from 'node:timers/promises';
 
-import type { BatchOptions, Store } from 'rx-persistify';
+import { SaveError, type BatchOptions, type Store } from 'rx-persistify';
 
 import type { Step } from './journal.ts';
 import { Random } from './random.ts';
@@ -30,6 +30,8 @@ export interface Witness {
   /** Called when the store has said that everything up to `seq` is saved. */
   acknowledged(seq: number): void;
   idling(): void;
+  /** Called when what was waited for could not be saved. Without it, the workload ends with that error, and does also what storage decides. */
+  failed?(error: SaveError): void;
 }
 
 interface Habits {
@@ -95,7 +97,14 @@ export class Workload {
     const { life, mood } = this.#plan;
     const { actors } = habits[mood];
     const act = async (): Promise<void> => {
-      for (let left = Math.ceil(life / actors); left > 0; left--) await this.#act(store, witness);
+      for (let left = Math.ceil(life / actors); left > 0; left--) {
+        try {
+          await this.#act(store, witness);
+        } catch (error) {
+          if (witness.failed === undefined || !(error instanceof SaveError)) throw error;
+          witness.failed(error);
+        }
+      }
     };
     await Promise.all(Array.from({ length: actors }, act));
     if (mood === 'idle') {
@@ -157,7 +166,7 @@ export class Workload {
         await this.#setAndSaveAtOnce(store, witness);
         return;
       case 'addAndSave':
-        await this.#alone(store, async () => {
+        await this.#alone(store, witness, async () => {
           if (store.has(key)) return;
           const step = this.#newSet(key);
           const seq = witness.change([step]);
@@ -166,7 +175,7 @@ export class Workload {
         });
         return;
       case 'updateAndSave':
-        await this.#alone(store, async () => {
+        await this.#alone(store, witness, async () => {
           const step = this.#newSet(key);
           const seq = witness.change([step]);
           await store.updateAndSave(key, () => stampedValue(step.stamp));
@@ -211,9 +220,10 @@ export class Workload {
 
   /**
    * What storage decides is applied when it has, so that its place among what others do meanwhile is not known before: the
-   * others wait. Nothing is unsaved when it begins.
+   * others wait. Nothing is unsaved when it begins. Where saving may fail it is not done: nobody could tell whether it was.
    */
-  async #alone(store: Store<Survivor>, write: () => Promise<void>): Promise<void> {
+  async #alone(store: Store<Survivor>, witness: Witness, write: () => Promise<void>): Promise<void> {
+    if (witness.failed !== undefined) return;
     while (this.#deciding !== undefined) await this.#deciding;
     const deciding = store.flush().then(write);
     this.#deciding = deciding.finally(() => (this.#deciding = undefined));

@@ -1,0 +1,28 @@
+// npm run faults -- [--long] [--rows N,…] [--columns …] [--only TEXT] [--seed N] [--json] [--write] [--mutants]
+import process from 'node:process';
+
+import { argumentsFrom, usage, UsageError, type Arguments } from './options.ts';
+import { progressOf, summaryOf, tableOf, troublesOf } from './report.ts';
+import { runMatrix } from './run-matrix.ts';
+
+async function main(options: Arguments): Promise<void> {
+  const say = options.isJson ? (): void => undefined : (text: string): void => console.log(text);
+  say(`seed ${options.seed}, the ${options.isLong ? 'long' : 'short'} form\n`);
+  const run = await runMatrix(options, (result) => {
+    if (result.state !== 'absent') say(progressOf(result));
+  });
+  say(`\n${tableOf(run)}\n`);
+  for (const trouble of troublesOf(run)) say(`BROKEN  ${trouble}\n`);
+  say(summaryOf(run));
+  if (options.isJson) console.log(JSON.stringify(run));
+  if (troublesOf(run).length > 0 || run.results.length === 0) process.exitCode = 1;
+}
+
+try {
+  await main(argumentsFrom(process.argv.slice(2)));
+} catch (error) {
+  if (error instanceof UsageError) {
+    console.error(`${error.message}\n${usage}`);
+    process.exitCode = 2;
+  } else throw error;
+}
