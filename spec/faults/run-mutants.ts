@@ -10,7 +10,7 @@ import type { Result, Run } from './result.ts';
 /** Of the project, as seen from where this file is built. */
 const root = fileURLToPath(new URL('../../..', import.meta.url));
 /** What a run of the matrix is made of, besides the package. */
-const parts = ['build/spec', 'build/demos', 'spec', 'demos', 'tsconfig.json'];
+const parts = ['build/spec', 'build/demos', 'spec', 'demos', 'lib', 'tsconfig.json'];
 
 export interface Outcome {
   readonly mutant: string;
