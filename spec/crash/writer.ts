@@ -15,8 +15,8 @@ import { batchOf, Workload, type Witness, type WorkloadPlan } from './workload.t
 export interface WriterPlan extends WorkloadPlan {
   readonly place: Place;
   readonly journal: string;
-  /** Without end, as `seed` and `mood` say; or the same every time, and twice from open to close. */
-  readonly course: 'at random' | 'the same';
+  /** Without end, as `seed` and `mood` say; or the same every time, and twice from open to close; or none: it opens and waits. */
+  readonly course: 'at random' | 'the same' | 'none';
   /** Whether somebody listens to `changes$`; a store that nobody listens to makes no changes. */
   readonly isHeard: boolean;
 }
@@ -33,6 +33,7 @@ async function live(plan: WriterPlan, provider: Provider, journal: Journal): Pro
     process.disconnect();
     return;
   }
+  if (plan.course === 'none') await liveOnce(plan, provider, () => new Promise(() => undefined), journal);
   const workload = new Workload(plan);
   for (;;) await liveOnce(plan, provider, (store, witness) => workload.live(store, witness), journal);
 }

@@ -14,14 +14,13 @@ const lineFormat = /^(?:\[pid +(\d+)\] )?(.*)$/;
  * on; so that it can be held right after one of them, whichever thread made it.
  */
 export class CallTracer {
-  /** How many calls of each name there were. */
-  readonly counts = new Map<string, number>();
+  /** The names of the calls that counted, in their order. */
+  readonly names: string[] = [];
   readonly #pid: number;
   readonly #subject: string;
   readonly #holdAfter: number;
   readonly #attached: Promise<void>;
   readonly #ended: Promise<unknown>;
-  #count = 0;
   /** The thread that made the call after which the process is to be held. */
   #holding: string | undefined;
   #isHeld: () => void = () => undefined;
@@ -53,11 +52,6 @@ export class CallTracer {
     });
   }
 
-  /** How many calls counted. */
-  get count(): number {
-    return this.#count;
-  }
-
   /** Resolves when the process stands still after the call. It may end before. */
   held(): Promise<void> {
     return new Promise((resolve) => (this.#isHeld = resolve));
@@ -76,10 +70,8 @@ export class CallTracer {
 
   #called(thread: string, said: string): void {
     if (this.#changes(said)) {
-      this.#count++;
-      const name = said.slice(0, said.indexOf('('));
-      this.counts.set(name, (this.counts.get(name) ?? 0) + 1);
-      if (this.#count === this.#holdAfter) this.#holding = thread;
+      this.names.push(said.slice(0, said.indexOf('(')));
+      if (this.names.length === this.#holdAfter) this.#holding = thread;
     }
     this.#passing.add(thread);
   }

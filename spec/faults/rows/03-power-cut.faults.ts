@@ -7,7 +7,7 @@ import { CourseTrial } from '../cells/course-trial.ts';
 import { DiskGround } from '../cells/disk-ground.ts';
 import { DiskServer } from '../cells/disk-server.ts';
 import { Disk } from '../cells/disk.ts';
-import { everyCall } from '../cells/every-call.ts';
+import { everyCall, unflushed } from '../cells/every-call.ts';
 import { absent, fault, row, type Cell, type Trial } from '../cells/matrix.ts';
 import { CutServerGround } from '../cells/cut-server-ground.ts';
 
@@ -17,9 +17,6 @@ const inMemory = absent('it lives and ends with its process, and says so');
 
 /** As soon as the first change is acknowledged. */
 const first = { signal: 'a', times: 1, afterMs: 0 };
-/** System calls that come before the first that stores anything: directories, locks, headers. */
-const callsOfOpening = 6;
-
 let server: Promise<DiskServer> | undefined;
 afterAll(async () => {
   await (await server)?.remove();
@@ -42,24 +39,22 @@ function onServer(trial: OnGround<CutServerGround>): Trial {
   return async (cell) => trial(cell, new CutServerGround(await (server ??= DiskServer.start())));
 }
 
-/** Writers, each from nothing, whose power is cut by `strike`. */
-async function strikes(cell: Cell, ground: Ground, count: number, strike: (trial: CourseTrial, index: number) => Promise<{ readonly acknowledged: number }>): Promise<Tally> {
+const firstWrites: OnGround<Ground> = async (cell, ground) => {
   const trial = new CourseTrial(cell, ground, what);
+  const cuts = cell.times(3, 20);
   let acknowledged = 0;
   try {
-    for (let index = 0; index < count; index++) {
-      const attempt = await strike(trial, index);
+    for (let count = 0; count < cuts; count++) {
+      const attempt = await trial.strikeAt(first);
       if (attempt.acknowledged === 0) throw new Error('Nothing was acknowledged, so nothing was tried.');
       acknowledged += attempt.acknowledged;
     }
   } finally {
     await trial.end();
   }
-  return { cuts: count, acknowledged };
-}
-
-const firstWrites: OnGround<Ground> = (cell, ground) => strikes(cell, ground, cell.times(3, 20), (trial) => trial.strikeAt(first));
-const behindKilled: OnGround<DiskGround> = (cell, ground) => strikes(cell, ground, cell.times(callsOfOpening, 20 * callsOfOpening), (trial, index) => trial.strikeBehind(1 + (index % callsOfOpening), ground.subject, first));
+  return { cuts, acknowledged };
+};
+const afterLooks: OnGround<DiskGround> = (cell, ground) => unflushed(cell, { what, ground, subject: ground.subject, most: cell.times(6, Infinity), rounds: cell.times(1, 3) });
 const atCalls: OnGround<DiskGround> = (cell, ground) => everyCall(cell, { what, ground, subject: ground.subject, most: cell.times(10, Infinity), rounds: cell.times(1, 3) });
 
 row(3, 'the power is cut', () => {
@@ -70,18 +65,18 @@ row(3, 'the power is cut', () => {
     postgres: onServer(firstWrites),
   }, { needs });
 
-  fault('the same, after another process was killed in its first opening', {
-    memory: inMemory,
-    'json-file': onDisk('json-file', behindKilled),
-    sqlite: onDisk('sqlite', behindKilled),
-    postgres: absent('what a client leaves half done, the server takes back'),
-  }, { needs: [...needs, 'strace'] });
-
   fault('after the k-th system call, of first open, growth, compaction, close and the same again', {
     memory: inMemory,
     'json-file': onDisk('json-file', atCalls),
     sqlite: onDisk('sqlite', atCalls),
     postgres: absent('the server makes them, and its checkpoints are the next line'),
+  }, { needs: [...needs, 'strace'] });
+
+  fault('after an opening has shown what a killed process had written and not flushed', {
+    memory: inMemory,
+    'json-file': onDisk('json-file', afterLooks),
+    sqlite: onDisk('sqlite', afterLooks),
+    postgres: absent('the server shows only what it has flushed'),
   }, { needs: [...needs, 'strace'] });
 
   fault('at a random moment', {
