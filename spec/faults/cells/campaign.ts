@@ -22,10 +22,8 @@ export async function campaign(cell: Cell, what: string, ground: Ground, cycles:
   const report = await runCycles({ ground, cycles, random, writer, directory, evidence: evidenceOf(what, cell) });
   if (report.violation !== undefined) throw new Error(textOf(report.violation));
   if (report.acknowledged === 0) throw new Error('Nothing was ever acknowledged, so nothing was tried.');
-  const { kills, ...counts } = report;
-  const { violation: _none, ...numbers } = counts;
-  const during = Object.entries(kills).map(([moment, count]) => [moment, count] as const);
-  return { ...numbers, ...Object.fromEntries(during) };
+  const { cycles: tries, fresh, changes, acknowledged, ahead, told } = report;
+  return { tries, acknowledged, changes, fresh, ahead, told, ...report.kills };
 }
 
 function textOf({ cycle, wrong, detail, kept }: NonNullable<Report['violation']>): string {

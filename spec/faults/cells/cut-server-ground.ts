@@ -38,12 +38,17 @@ export class CutServerGround implements Ground {
   };
 
   async examine(): Promise<Inspection> {
-    if (this.#isCut) await this.#server.restore();
-    this.#isCut = false;
+    await this.#restore();
     return this.#ground.examine();
   }
 
-  keep(directory: string): Promise<void> {
-    return this.#ground.keep(directory);
+  async keep(directory: string): Promise<void> {
+    await this.#restore();
+    await this.#ground.keep(directory);
+  }
+
+  async #restore(): Promise<void> {
+    if (this.#isCut) await this.#server.restore();
+    this.#isCut = false;
   }
 }

@@ -42,13 +42,18 @@ export class DiskGround implements Ground {
   };
 
   async examine(): Promise<Inspection> {
-    if (this.#isCut) await this.#disk.restore();
-    this.#isCut = false;
+    await this.#restore();
     return inspect(providerAt(placeIn(this.#store, this.#provider, false)));
   }
 
   async keep(directory: string): Promise<void> {
+    await this.#restore();
     await copy(this.#directory, join(directory, 'store'), { preserveTimestamps: true });
+  }
+
+  async #restore(): Promise<void> {
+    if (this.#isCut) await this.#disk.restore();
+    this.#isCut = false;
   }
 
   get #store(): string {
