@@ -14,6 +14,8 @@ export type Ending = 'fast' | 'immediate' | 'kill';
 export interface ServerOptions {
   /** Settings of postgresql.conf, such as `max_connections`. */
   readonly settings?: Readonly<Record<string, string | number>>;
+  /** Where the directory of its data is made. @default the system's directory for temporary files */
+  readonly parent?: string;
 }
 
 const endings: Readonly<Record<Ending, NodeJS.Signals>> = { fast: 'SIGINT', immediate: 'SIGQUIT', kill: 'SIGKILL' };
@@ -33,8 +35,8 @@ export class EmbeddedServer {
   /** Ends no more with the process. */
   readonly #takeBack: () => void;
 
-  static async start({ settings = {} }: ServerOptions = {}): Promise<EmbeddedServer> {
-    const directory = await mkdtemp(join(tmpdir(), 'rx-persistify-postgres-'));
+  static async start({ settings = {}, parent = tmpdir() }: ServerOptions = {}): Promise<EmbeddedServer> {
+    const directory = await mkdtemp(join(parent, 'rx-persistify-postgres-'));
     await chmod(directory, 0o755); // the server's user must come through
     const server = new EmbeddedServer(directory, await freePort(), settings);
     try {
@@ -100,6 +102,15 @@ export class EmbeddedServer {
 
   async resume(): Promise<void> {
     await this.#signal('SIGCONT');
+  }
+
+  /** Kills every process of it with -9 after `blow`: something that comes over the whole machine, such as a power cut. */
+  async perish(blow: () => Promise<void>): Promise<void> {
+    const pid = await this.pid();
+    const processes = [pid, ...(await childrenOf(pid))];
+    await blow();
+    for (const id of processes) if (isAlive(id)) process.kill(id, 'SIGKILL');
+    while (processes.some(isAlive)) await delay(10);
   }
 
   /** Ends it, and deletes its data. */

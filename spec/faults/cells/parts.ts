@@ -7,6 +7,7 @@ const found = {
   strace: () => runs('strace', '-V'),
   chattr: () => runs('chattr', '-V'),
   'mkfs.ext4': () => runs('mkfs.ext4', '-V'),
+  perl: () => runs('perl', '-v'),
   /** Also whether a file system can be mounted at all, which a container may forbid. */
   'loop devices': () => runs('losetup', '-f'),
   unshare: () => runs('unshare', '--version'),
