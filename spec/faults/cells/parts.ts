@@ -5,6 +5,7 @@ const found = {
   Linux: () => process.platform === 'linux',
   root: () => process.getuid?.() === 0,
   strace: () => runs('strace', '-V'),
+  prlimit: () => runs('prlimit', '-V'),
   chattr: () => runs('chattr', '-V'),
   'mkfs.ext4': () => runs('mkfs.ext4', '-V'),
   /** Also whether a file system can be mounted at all, which a container may forbid. */
