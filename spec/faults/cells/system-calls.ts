@@ -18,16 +18,17 @@ export interface Injection {
   heal(): Promise<number>;
 }
 
-/** Makes system calls of a process that runs fail. `log`: a file to write, which is removed in the end. */
-export async function failCalls(pid: number, log: string, { calls, error, when }: Failing): Promise<Injection> {
+/** Makes system calls of processes that run fail, and of those that they start. `log`: a file to write, which is removed in the end. */
+export async function failCalls(pids: number | readonly number[], log: string, { calls, error, when }: Failing): Promise<Injection> {
+  const all = typeof pids === 'number' ? [pids] : pids;
   const names = calls.join(',');
-  const strace = spawn('strace', ['-f', '-p', String(pid), '-o', log, '-e', 'signal=none', '-e', `trace=${names}`, '-e', `inject=${names}:error=${error}:when=${when}`], { stdio: ['ignore', 'ignore', 'pipe'] });
+  const strace = spawn('strace', ['-f', ...all.flatMap((pid) => ['-p', String(pid)]), '-o', log, '-e', 'signal=none', '-e', `trace=${names}`, '-e', `inject=${names}:error=${error}:when=${when}`], { stdio: ['ignore', 'ignore', 'pipe'] });
   const ended = once(strace, 'close');
   let stderr = '';
   const attached = new Promise<void>((resolve, reject) => {
     strace.stderr.setEncoding('utf8').on('data', (text: string) => {
       stderr += text;
-      if (stderr.includes('attached')) resolve();
+      if (stderr.split('attached').length > all.length) resolve();
     });
     void ended.then(() => reject(new Error(`strace does not trace: ${stderr}`)));
   });

@@ -6,19 +6,26 @@ import { againAt, sceneOf, type Scene } from '../cells/disk-faults.ts';
 import { fault, inColumns, row, type Cell, type Trial } from '../cells/matrix.ts';
 import { RemoteSubjects, type RemoteSubject } from '../cells/remote-subject.ts';
 import { limit, longestFile } from '../cells/resource-limits.ts';
+import { durableServer, serverFailsForEver, serverFailsOnce } from '../cells/server-disk-errors.ts';
+import { Storages } from '../cells/storages.ts';
 import { failCalls, type Failing, type Injection } from '../cells/system-calls.ts';
 
 const subjects = new RemoteSubjects();
 
-const noFiles = { memory: 'it has no files', postgres: 'later' };
+const storages = new Storages(durableServer);
+
+const onFiles = { memory: 'it has no files' };
 
 row(4, 'the disk fails', () => {
-  const needs = ['Linux', 'strace'] as const;
-  fault('fsync fails once', inColumns(['json-file', 'sqlite'], failNowAndThen(['fsync', 'fdatasync']), noFiles), { needs });
-  fault('fsync fails for ever', inColumns(['json-file', 'sqlite'], failForEver(['fsync', 'fdatasync']), noFiles), { needs });
-  fault('a write fails once', inColumns(['json-file', 'sqlite'], failNowAndThen(['pwrite64']), noFiles), { needs });
-  fault('writes fail for ever', inColumns(['json-file', 'sqlite'], failForEver(['pwrite64']), noFiles), { needs });
-  fault('writes are cut short', inColumns(['json-file', 'sqlite'], cutShort, noFiles), { needs: ['Linux', 'prlimit'] });
+  const needs = ['Linux', 'root', 'strace'] as const;
+  const flushes = ['fsync', 'fdatasync'];
+  const writes = ['pwrite64'];
+  const files = ['json-file', 'sqlite'] as const;
+  fault('fsync fails once', { ...inColumns(files, failNowAndThen(flushes), onFiles), postgres: serverFailsOnce(storages, flushes) }, { needs });
+  fault('fsync fails for ever', { ...inColumns(files, failForEver(flushes), onFiles), postgres: serverFailsForEver(storages, flushes) }, { needs });
+  fault('a write fails once', { ...inColumns(files, failNowAndThen(writes), onFiles), postgres: serverFailsOnce(storages, writes) }, { needs });
+  fault('writes fail for ever', { ...inColumns(files, failForEver(writes), onFiles), postgres: serverFailsForEver(storages, writes) }, { needs });
+  fault('writes are cut short', inColumns(files, cutShort, { ...onFiles, postgres: 'a short write is taken up by the server; of a disk that is full see below' }), { needs: ['Linux', 'prlimit'] });
 });
 
 /** One call of many fails, each time in another place: the store tries again, tells of it, and needs nobody. */
@@ -26,7 +33,7 @@ function failNowAndThen(calls: Failing['calls']): Trial {
   return async (cell) => {
     const subject = await subjects.start();
     const tally = { 'calls failed': 0, cycles: 0, 'opens refused': 0, acknowledged: 0 };
-    for (; tally.cycles < cell.times(12, 400); tally.cycles++) {
+    for (; tally.cycles < cell.times(10, 400); tally.cycles++) {
       const scene = await sceneOf(cell);
       const isEarly = tally.cycles % 3 === 0;
       if (!isEarly) expect(await subject.open(scene)).toBeUndefined();
@@ -66,7 +73,7 @@ function failForEver(calls: Failing['calls']): Trial {
   return async (cell) => {
     let subject = await subjects.start();
     const tally = { cycles: 0, 'calls failed': 0, healed: 0, closed: 0, killed: 0, acknowledged: 0 };
-    for (; tally.cycles < cell.times(12, 400); tally.cycles++) {
+    for (; tally.cycles < cell.times(10, 400); tally.cycles++) {
       const scene = await sceneOf(cell);
       expect(await subject.open(scene)).toBeUndefined();
       const injection = await failCalls(subject.pid, scene.log, { calls, error: 'EIO', when: `${cell.random.magnitude(1, 40)}+` });
@@ -107,7 +114,7 @@ function failForEver(calls: Failing['calls']): Trial {
 async function cutShort(cell: Cell) {
   const subject = await subjects.start();
   const tally = { cycles: 0, 'failures told': 0, acknowledged: 0 };
-  for (; tally.cycles < cell.times(12, 400); tally.cycles++) {
+  for (; tally.cycles < cell.times(10, 400); tally.cycles++) {
     const scene = await sceneOf(cell);
     expect(await subject.open(scene)).toBeUndefined();
     await subject.live(20);
