@@ -2,9 +2,9 @@ import { persistify, type Failure, type Provider, type Store } from 'rx-persisti
 import { expect, onTestFinished } from 'vitest';
 
 import { digestOf, type JournalRecord } from '../../crash/journal.ts';
-import { judge } from '../../crash/oracle.ts';
+import { judge, type Verdict } from '../../crash/oracle.ts';
 import type { Random } from '../../crash/random.ts';
-import { stampOf } from '../../crash/stamped-value.ts';
+import { newStamp, stampedValue, stampOf } from '../../crash/stamped-value.ts';
 import { inspect, storeName, type Survivor } from '../../crash/storage.ts';
 import { batchOf, Workload, type Mood, type Witness } from '../../crash/workload.ts';
 
@@ -40,6 +40,8 @@ export class Subject {
   readonly store: Store<Survivor>;
   /** What `errors$` told. */
   readonly failures: Failure[] = [];
+  /** The `seq` of each batch that `saves$` told. */
+  readonly saves: number[] = [];
   readonly #journal: JournalRecord[] = [];
   readonly #before: ReadonlyMap<string, string>;
   readonly #random: Random;
@@ -59,7 +61,7 @@ export class Subject {
     this.#random = random;
     this.#mood = mood;
     this.#before = before;
-    this.#journal.push({ type: 'opened', digest: digestOf(new Map([...store].map(([key, value]) => [key, stampOf(value)]))) });
+    this.#journal.push({ type: 'opened', digest: digestOf(this.stamps) });
     let seq = 0;
     this.#witness = {
       get seq() {
@@ -75,13 +77,23 @@ export class Subject {
       failed: () => undefined,
     };
     store.errors$.subscribe((failure) => this.failures.push(failure));
-    store.saves$.subscribe((save) => this.#witness.acknowledged(save.seq));
+    store.saves$.subscribe(({ seq: saved }) => {
+      this.saves.push(saved);
+      this.#witness.acknowledged(saved);
+    });
   }
 
   /** Uses the store for about so many calls, of every kind but those that storage decides. */
   async live(actions: number): Promise<void> {
     const plan = { cycle: ++count, seed: this.#random.whole(0, 2 ** 31), mood: this.#mood, life: actions };
     await new Workload(plan).live(this.store, this.#witness);
+  }
+
+  /** Sets a key to a value that no other write has; also for who is inside a handler. */
+  set(key: string): void {
+    const stamp = newStamp(++count, 1, this.#random.whole(1, 60));
+    this.#witness.change([{ type: 'set', key, stamp }]);
+    this.store.set(key, stampedValue(stamp));
   }
 
   /** Saves everything. Resolves to whether that succeeded. */
@@ -116,9 +128,25 @@ export class Subject {
     return this.expectRight(found, isWhole);
   }
 
+  /** Now, to judge later by what was acknowledged until then. */
+  get moment(): number {
+    return this.#journal.length;
+  }
+
+  /** What the oracle says of these entries. `moment`: what was acknowledged after it need not be in them. */
+  verdictOf(entries: ReadonlyMap<string, string>, moment = this.moment): Verdict {
+    const journal = this.#journal.filter(({ type }, index) => index < moment || type === 'change');
+    return judge({ before: this.#before, journal, found: entries });
+  }
+
+  /** What the store shows, stamps by key. */
+  get stamps(): ReadonlyMap<string, string> {
+    return new Map([...this.store].map(([key, value]) => [key, stampOf(value)]));
+  }
+
   /** The same, of entries that were read in another way. */
   expectRight(entries: ReadonlyMap<string, string>, isWhole = false): Found {
-    const verdict = judge({ before: this.#before, journal: this.#journal, found: entries });
+    const verdict = this.verdictOf(entries);
     if (!verdict.right) throw new Error(`${verdict.wrong}: ${verdict.detail}`);
     if (isWhole) expect(verdict.found, 'how far storage has got').toBe(verdict.applied);
     return { entries, changes: verdict.applied, acknowledged: verdict.acknowledged };
