@@ -1,3 +1,4 @@
+import type { Subscription } from 'rxjs';
 import { persistify, type Failure, type Provider, type Store } from 'rx-persistify';
 import { expect, onTestFinished } from 'vitest';
 
@@ -40,11 +41,12 @@ export class Subject {
   readonly store: Store<Survivor>;
   /** What `errors$` told. */
   readonly failures: Failure[] = [];
-  readonly #journal: JournalRecord[] = [];
-  readonly #before: ReadonlyMap<string, string>;
+  #journal: JournalRecord[] = [];
+  #before: ReadonlyMap<string, string>;
   readonly #random: Random;
   readonly #mood: Mood;
-  readonly #witness: Witness;
+  #witness: Witness;
+  readonly #saves: Subscription;
 
   /** Opens it; it is closed after the test, if it is not before. */
   static async open({ provider, random, mood = 'steady', before = new Map(), configure = (builder) => builder }: SubjectOptions): Promise<Subject> {
@@ -59,23 +61,27 @@ export class Subject {
     this.#random = random;
     this.#mood = mood;
     this.#before = before;
-    this.#journal.push({ type: 'opened', digest: digestOf(new Map([...store].map(([key, value]) => [key, stampOf(value)]))) });
-    let seq = 0;
-    this.#witness = {
-      get seq() {
-        return seq;
-      },
-      change: (steps) => {
-        seq += steps.length;
-        this.#journal.push({ type: 'change', seq, steps });
-        return seq;
-      },
-      acknowledged: (acknowledged) => this.#journal.push({ type: 'acknowledged', seq: acknowledged }),
-      idling: () => undefined,
-      failed: () => undefined,
-    };
+    this.#journal.push({ type: 'opened', digest: digestOf(this.entries) });
+    this.#witness = witnessOf(this.#journal);
     store.errors$.subscribe((failure) => this.failures.push(failure));
-    store.saves$.subscribe((save) => this.#witness.acknowledged(save.seq));
+    this.#saves = store.saves$.subscribe((save) => this.#witness.acknowledged(save.seq));
+  }
+
+  /** What reads see: stamps by key. */
+  get entries(): ReadonlyMap<string, string> {
+    return new Map([...this.store].map(([key, value]) => [key, stampOf(value)]));
+  }
+
+  /**
+   * Begins the account anew: everything was acknowledged, and from now on storage is set back to `before`. What is changed from
+   * here on is to come on top of that. The store's `seq` counts also what it then finds changed: only what is waited for is
+   * taken for acknowledged.
+   */
+  beginAnew(before: ReadonlyMap<string, string>): void {
+    this.#saves.unsubscribe();
+    this.#before = before;
+    this.#journal = [{ type: 'opened', digest: digestOf(before) }];
+    this.#witness = witnessOf(this.#journal);
   }
 
   /** Uses the store for about so many calls, of every kind but those that storage decides. */
@@ -123,6 +129,24 @@ export class Subject {
     if (isWhole) expect(verdict.found, 'how far storage has got').toBe(verdict.applied);
     return { entries, changes: verdict.applied, acknowledged: verdict.acknowledged };
   }
+}
+
+/** Writes into the journal. */
+function witnessOf(journal: JournalRecord[]): Witness {
+  let seq = 0;
+  return {
+    get seq() {
+      return seq;
+    },
+    change: (steps) => {
+      seq += steps.length;
+      journal.push({ type: 'change', seq, steps });
+      return seq;
+    },
+    acknowledged: (acknowledged) => journal.push({ type: 'acknowledged', seq: acknowledged }),
+    idling: () => undefined,
+    failed: () => undefined,
+  };
 }
 
 function causes(error: unknown): readonly unknown[] {
