@@ -71,14 +71,17 @@ export class Proxy {
     return new Promise((resolve) => this.#rules.add({ text, fault, struck: resolve }));
   }
 
-  /** Passes on what is held. */
-  release(): void {
+  /** Passes on what is held. Resolves to what the server answers to it. */
+  release(): Promise<readonly Buffer[]> {
+    const answers: Promise<Buffer>[] = [];
     for (const pair of this.#pairs) {
       if (pair.state !== 'held') continue;
       pair.state = 'open';
+      answers.push(new Promise((resolve) => pair.server.once('data', resolve)));
       for (const data of pair.held.splice(0)) pair.server.write(data);
       if (pair.client.destroyed || pair.client.readableEnded) pair.server.end();
     }
+    return Promise.all(answers);
   }
 
   /** From now on nothing comes through in either direction, and no connection ends: as if a cable were pulled. */

@@ -69,6 +69,7 @@ export class Scene {
       await this.subject.expectKept(this.other());
     } finally {
       this.proxy.mend();
+      this.proxy.cutAll();
     }
   }
 
