@@ -173,13 +173,13 @@ export class EmbeddedServer {
     const signal = join(this.#data, 'standby.signal');
     await writeFile(signal, '');
     await chown(signal, uid, gid);
-    let failure: unknown;
+    let failure: Error | undefined;
     // Resolves not before it is promoted: only then is it ready in its own words.
-    this.#server.start().catch((error: unknown) => (failure = error ?? new Error('The standby has ended.')));
+    this.#server.start().catch((cause: unknown) => (failure = new Error('The standby has ended.', { cause })));
     for (;;) {
       const status = (await this.#pidFile().catch(() => []))[7]?.trim();
       if (status === 'ready' || status === 'standby') return;
-      if (failure !== undefined) throw failure;
+      if (failure instanceof Error) throw failure;
       await delay(20);
     }
   }

@@ -23,8 +23,8 @@ export function serverFault(name: string, trial: Trial): void {
 
 export interface SceneOptions extends PostgresOptions {
   readonly mood?: Mood;
-  /** Leads to the server in place of a proxy. */
-  readonly direct?: boolean;
+  /** A user whose password is his name, in place of the one who may do everything. */
+  readonly user?: string;
 }
 
 /** A store in a schema of its own that reaches its server through a proxy, and soon gives up waiting. */
@@ -34,10 +34,12 @@ export class Scene {
   readonly schema: string;
   readonly #server: TestServer;
 
-  static async open(server: TestServer, { random }: Pick<Cell, 'random'>, { mood = 'steady', ...options }: SceneOptions = {}): Promise<Scene> {
+  static async open(server: TestServer, { random }: Pick<Cell, 'random'>, { mood = 'steady', user, ...options }: SceneOptions = {}): Promise<Scene> {
     const proxy = await server.proxy();
     const schema = options.schema ?? server.freshSchema();
-    const provider = postgres({ connection: server.server.url({ port: proxy.port }), schema, connectTimeoutMs: 200, pollMs: 50, ...options });
+    const connection = new URL(server.server.url({ port: proxy.port }));
+    if (user !== undefined) [connection.username, connection.password] = [user, user];
+    const provider = postgres({ connection: connection.href, schema, connectTimeoutMs: 200, pollMs: 50, ...options });
     return new Scene(server, proxy, schema, await Subject.open({ provider, random, mood }));
   }
 

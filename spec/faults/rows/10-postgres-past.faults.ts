@@ -99,7 +99,7 @@ class Loss {
       await expect.poll(() => subject.flush()).toBe(true);
       const { entries } = await subject.expectKept(other(), { isWhole: true });
       await expect.poll(() => subject.entries).toEqual(entries);
-      await expect.poll(() => this.#follower.size, 'another store that follows').toBe(entries.size);
+      await expect.poll(() => this.#follower.size, { message: 'another store that follows' }).toBe(entries.size);
       await subject.live(40);
     }
     expect(subject.failures.filter(({ error }) => error.code === 'DATA_LOST')).toMatchObject([{ operation: 'provider', fatal: false }]);
