@@ -133,10 +133,13 @@ export class Saver<V> {
     });
   }
 
-  /** Resolves when something more was saved, or failed. */
-  async progress(signal: AbortSignal | undefined): Promise<void> {
+  /**
+   * Resolves when something more was saved, or failed. Who waits on after a failure asks for no further attempt: it comes by
+   * itself, and storage that is away is not to be beset.
+   */
+  async progress(isFirst: boolean, signal: AbortSignal | undefined): Promise<void> {
     const made = firstValueFrom(merge(this.#saves, this.#statusNow), { defaultValue: undefined });
-    this.#demand();
+    if (isFirst || (this.#phase !== 'retrying' && this.#phase !== 'failing')) this.#demand();
     await unlessAborted(made, signal);
   }
 
@@ -204,7 +207,7 @@ export class Saver<V> {
     if (this.#config.layers.unsavedCount === 0) return undefined;
     const error = this.#unsavedError(failure);
     const outcome = error.outcome === 'unknown' ? 'unknown' : 'pending';
-    this.#waiters.fail(failure, error.keys, () => outcome);
+    this.#waiters.fail(failure, () => error.keys, () => outcome);
     this.#failProposals(failure, outcome);
     return error;
   }
@@ -290,7 +293,7 @@ export class Saver<V> {
     if (willRetry) return;
     const outcome = this.#mayHeadBeStored ? 'unknown' : 'pending';
     this.#failProposals(failure, outcome);
-    this.#waiters.fail(failure, this.#config.layers.unsavedKeys(), (revision) => (revision <= flight.revision ? outcome : 'pending'));
+    this.#waiters.fail(failure, () => this.#config.layers.unsavedKeys(), (revision) => (revision <= flight.revision ? outcome : 'pending'));
   }
 
   #tellSave({ batch: { batch, flight }, result, attempts, durationMs }: Extract<WriteEvent<Shipment<V>, BatchResult>, { type: 'saved' }>): void {
