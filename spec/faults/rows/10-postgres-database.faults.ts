@@ -120,7 +120,8 @@ row(rowNumber, rowTitle, () => {
       const scene = await Scene.open(database, cell);
       const { subject, schema } = scene;
       await subject.live(50);
-      await database.sql(`DROP TABLE ${schema}.${storeName}; DELETE FROM ${schema}.rx_persistify_dictionaries`);
+      // In the order in which commits lock them: the other way round this would be a deadlock.
+      await database.sql(`DELETE FROM ${schema}.rx_persistify_dictionaries; DROP TABLE ${schema}.${storeName}`);
       const other = await persistify(scene.other()).open<Survivor>(storeName);
       await other.setAndSave('of another', stampedValue('0.0.1'));
       await subject.live(50);
