@@ -135,7 +135,9 @@ row(rowNumber, rowTitle, () => {
       await other.close();
       const { found } = await inspect(scene.other());
       expect(found, 'written again').toEqual(new Map([['of another', '0.0.1'], ...applied]));
-      expectTold(subject.failures, { kinds: ['halt'], says: /was removed, moved or migrated in PostgreSQL at 127.0.0.1:\d+\/postgres while it was open. Close the store and open it again\./ });
+      // The feed tells on its own that it cannot read anew before what is unsaved is settled.
+      const saves = subject.failures.filter(({ operation }) => operation === 'save');
+      expectTold(saves, { kinds: ['halt'], says: /was removed, moved or migrated in PostgreSQL at 127.0.0.1:\d+\/postgres while it was open. Close the store and open it again\./ });
     }
     return { rounds };
   });
