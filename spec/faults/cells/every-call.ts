@@ -67,6 +67,34 @@ export async function unflushed(cell: Cell, { what, ground, subject, most, round
   }
 }
 
+/** How many writers are killed, to have all calls of the opening after each of them, if there is no end. */
+const killedWriters = 12;
+
+/** Kills writers at places that are spread over their course, and strikes others in their opening what was left. */
+export async function everyCallOfOpening(cell: Cell, { what, ground, subject, most }: EveryCallOptions): Promise<Tally> {
+  const trial = new CourseTrial(cell, ground, what);
+  try {
+    const { calls } = await trial.strikeAfterCall(Infinity, subject);
+    const writers = Math.min(most, killedWriters);
+    const tally = { tries: 0, writers: 0, acknowledged: 0 };
+    for (let at = cell.random.next() / writers; at < 1; at += 1 / writers) {
+      const killAfter = 1 + Math.floor(at * calls.length);
+      const { calls: whole } = await trial.strikeInOpening(killAfter, Infinity, subject);
+      const numbers = most === Infinity ? whole.map((_name, index) => index + 1) : [cell.random.whole(1, whole.length)];
+      for (const number of numbers) {
+        const { wasHeld, acknowledged } = await trial.strikeInOpening(killAfter, number, subject);
+        if (wasHeld) tally.tries++;
+        tally.acknowledged += acknowledged;
+      }
+      tally.writers++;
+    }
+    if (tally.tries === 0) throw new Error('Nothing was tried.');
+    return tally;
+  } finally {
+    await trial.end();
+  }
+}
+
 function isFlush(name = ''): boolean {
   return name === 'fsync' || name === 'fdatasync';
 }
