@@ -8,7 +8,7 @@ import { digestOf, readJournal, readJournalIfThere, type JournalRecord } from '.
 import { judge } from '../../crash/oracle.ts';
 import { Victim, type Aim } from '../../crash/victim.ts';
 import type { WriterPlan } from '../../crash/writer.ts';
-import { CallTracer } from './call-tracer.ts';
+import { CallTracer, type Call } from './call-tracer.ts';
 import { evidenceOf, writer } from './campaign.ts';
 import type { Cell } from './matrix.ts';
 
@@ -17,8 +17,8 @@ export interface Attempt {
   /** Whether it was held, and so ended by us; else it has come to its end. */
   readonly wasHeld: boolean;
   readonly acknowledged: number;
-  /** The names of its system calls; none where they were not counted. */
-  readonly calls: readonly string[];
+  /** Its system calls; none where they were not counted. */
+  readonly calls: readonly Call[];
 }
 
 const opened: Aim = { signal: 'O', times: 1, afterMs: 0 };
@@ -86,7 +86,7 @@ export class CourseTrial {
     const { wasHeld, tracer } = await this.#traced(opener, await this.#plan('none'), subject, number);
     await this.#strikeAndKill(opener);
     await tracer.end();
-    return { wasHeld, calls: tracer.names, acknowledged: await this.#judged(journal, false, `after call ${killAfter}, and after call ${number} of the next opening`) };
+    return { wasHeld, calls: tracer.calls, acknowledged: await this.#judged(journal, false, `after call ${killAfter}, and after call ${number} of the next opening`) };
   }
 
   /** Strikes after the writer's system call of this number, counting those that concern `subject`. Throws if a promise was broken. */
@@ -96,7 +96,7 @@ export class CourseTrial {
     const { wasHeld, tracer } = await this.#traced(victim, await this.#plan('the same'), subject, number);
     await this.#strikeAndKill(victim);
     await tracer.end();
-    const { names: calls } = tracer;
+    const { calls } = tracer;
     return { wasHeld, calls, acknowledged: await this.#judged(readJournalIfThere(this.#journal), !wasHeld, `after call ${wasHeld ? number : calls.length}`) };
   }
 

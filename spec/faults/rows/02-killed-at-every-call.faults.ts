@@ -27,21 +27,21 @@ const onServer = (kills: Kills, most: number): Trial => (cell) => {
 row(2, 'kill -9 after the k-th system call', () => {
   fault('of first open, growth, compaction, close and the same again', {
     memory: noCalls,
-    'json-file': inFiles('json-file', false, everyCall, 12),
-    sqlite: inFiles('sqlite', true, everyCall, 12),
-    postgres: onServer(everyCall, 10),
+    'json-file': inFiles('json-file', false, everyCall, 10),
+    sqlite: inFiles('sqlite', true, everyCall, 10),
+    postgres: onServer(everyCall, 8),
   }, { needs });
 
   fault('the same on the main thread', {
     memory: noCalls,
     'json-file': absent('it has no other'),
-    sqlite: inFiles('sqlite', false, everyCall, 10),
+    sqlite: inFiles('sqlite', false, everyCall, 8),
     postgres: absent('it has no other'),
   }, { needs });
 
   fault('of opening what a killed process left', {
     memory: noCalls,
-    'json-file': inFiles('json-file', false, everyCallOfOpening, 4),
+    'json-file': inFiles('json-file', false, everyCallOfOpening, 3),
     sqlite: inFiles('sqlite', false, everyCallOfOpening, 3),
     postgres: onServer(everyCallOfOpening, 3),
   }, { needs });
