@@ -5,6 +5,7 @@ const found = {
   Linux: () => process.platform === 'linux',
   root: () => process.getuid?.() === 0,
   strace: () => runs('strace', '-V'),
+  prlimit: () => runs('prlimit', '-V'),
   chattr: () => runs('chattr', '-V'),
   'mkfs.ext4': () => runs('mkfs.ext4', '-V'),
   perl: () => runs('perl', '-v'),

@@ -38,6 +38,19 @@ describe.each(modes)('opening, $mode', ({ worker }) => {
     expect(await dictionary.write(set('a'))).toEqual({ version: 1, leftOut: [] });
   });
 
+  it.each(['removed', 'emptied'])('refuses a file that was %s beside a log with commits, and begins anew once that is moved away', async how => {
+    const file = temporaryFile();
+    const dictionary = await open({ file, worker });
+    await dictionary.write(set('a'));
+    const [state, log] = [join(dirname(file), 'state.sqlite'), readFileSync(`${file}-wal`)];
+    if (how === 'emptied') writeFileSync(state, '');
+    writeFileSync(`${state}-wal`, log);
+    await expect(open({ file: state, worker })).rejects.toMatchObject({ code: 'CORRUPT_DATA', location: state });
+    expect(readFileSync(`${state}-wal`).equals(log)).toBe(true);
+    rmSync(`${state}-wal`);
+    expect(await (await open({ file: state, worker })).entries()).toEqual([]);
+  });
+
   it('can be tried again when the cause is mended', async () => {
     const file = temporaryFile();
     mkdirSync(file);
