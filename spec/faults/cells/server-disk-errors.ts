@@ -4,6 +4,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { expect } from 'vitest';
 
 import type { TestServer } from '../../providers/postgres/server.ts';
+import { recovered } from './given-back.ts';
 import type { Cell, Trial } from './matrix.ts';
 import type { Storages } from './storages.ts';
 import { Subject } from './subject.ts';
@@ -65,11 +66,6 @@ async function opened(storages: Storages, cell: Cell) {
   await subject.live(40);
   expect(await subject.flush()).toBe(true);
   return { subject, storage };
-}
-
-/** Waits until everything is saved, and asks for nothing. */
-async function recovered({ store }: Subject): Promise<void> {
-  await expect.poll(() => store.status.pending, { timeout: 30_000 }).toBe(0);
 }
 
 /** The processes that write the log for clients. */
