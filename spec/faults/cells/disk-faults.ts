@@ -2,14 +2,15 @@ import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 
 import type { Mood } from '../../crash/workload.ts';
-import { providerAt, type ProviderName } from '../../crash/storage.ts';
+import { placeIn } from '../../crash/ground.ts';
+import type { Place } from '../../crash/place.ts';
 import type { Random } from '../../crash/random.ts';
 import type { Cell } from './matrix.ts';
-import type { Place } from './remote-orders.ts';
 
 /** A storage of its own for one cycle of a cell, and what is done with it. */
 export interface Scene {
-  readonly place: Extract<Place, { provider: ProviderName }>;
+  readonly place: Place;
+  readonly directory: string;
   readonly seed: number;
   readonly mood: Mood;
   readonly actions: number;
@@ -24,14 +25,8 @@ let count = 0;
 export async function sceneOf({ column, directory, random }: Cell, mood: Mood = random.weighted(moods)): Promise<Scene> {
   const own = join(directory, `storage-${++count}`);
   await mkdir(own);
-  const provider: ProviderName = column === 'json-file' ? 'json-file' : 'sqlite';
-  const place = { provider, directory: own, thread: count % 2 === 0 ? 'in a worker' : 'on the main thread' } as const;
-  return { place, seed: random.whole(0, 2 ** 31), mood, actions: actionsOf(mood, random), log: `${own}.strace` };
-}
-
-/** What another program opens. */
-export function againAt({ provider, directory, thread }: Scene['place']) {
-  return providerAt(provider, directory, thread);
+  const place = placeIn(own, column === 'json-file' ? 'json-file' : 'sqlite', count % 2 === 0);
+  return { place, directory: own, seed: random.whole(0, 2 ** 31), mood, actions: actionsOf(mood, random), log: `${own}.strace` };
 }
 
 function actionsOf(mood: Mood, random: Random): number {

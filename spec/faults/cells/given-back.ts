@@ -11,7 +11,7 @@ import { Subject } from './subject.ts';
 
 /** Takes from a directory what a store needs. Resolves to what gives it back. */
 export interface Withdrawal {
-  withdraw(directory: string): () => void;
+  readonly withdraw: (directory: string) => () => void;
   /** Columns in which writing goes on with the files that are open. */
   readonly spares: readonly string[];
   /** What is told where it does not. */
@@ -26,7 +26,7 @@ const moods = { steady: 1, bulk: 2, growth: 1 } as const;
 export function givenBack(storages: Storages, { withdraw, spares, told, bars }: Withdrawal): Trial {
   return async (cell) => {
     const tally = { cycles: 0, 'failures told': 0, 'others barred': 0, acknowledged: 0 };
-    for (; tally.cycles < cell.times(8, 300); tally.cycles++) {
+    for (; tally.cycles < cell.times(5, 300); tally.cycles++) {
       const directory = join(cell.directory, `storage-${tally.cycles}`);
       await mkdir(directory);
       const storage = storages.fresh({ column: cell.column, directory });
@@ -60,7 +60,7 @@ function expectTold({ failures }: Subject, told: RegExp): void {
   expect(fatal.length).toBeGreaterThan(0);
   for (const { error, willRetry } of fatal) {
     expect(error.code).toBe('PROVIDER');
-    expect(error.message).toMatch(told);
+    if (!told.test(error.message)) throw new Error(`It told ${error.message}`);
     expect(willRetry).toBe(false);
   }
 }

@@ -1,8 +1,8 @@
 import { expect } from 'vitest';
 
-import { againAt, sceneOf } from './disk-faults.ts';
+import { providerAt } from '../../crash/place.ts';
+import { sceneOf } from './disk-faults.ts';
 import type { Trial } from './matrix.ts';
-import { providerOf } from './remote-orders.ts';
 import type { RemoteSubjects } from './remote-subject.ts';
 import { limit, openDescriptors } from './resource-limits.ts';
 import type { Storages } from './storages.ts';
@@ -12,7 +12,7 @@ export function tooManyOpenFiles(subjects: RemoteSubjects): Trial {
   return async (cell) => {
     const subject = await subjects.start();
     const tally = { cycles: 0, 'opens refused': 0, 'failures told': 0, acknowledged: 0 };
-    for (; tally.cycles < cell.times(8, 300); tally.cycles++) {
+    for (; tally.cycles < cell.times(6, 300); tally.cycles++) {
       const scene = await sceneOf(cell, cell.random.weighted({ bulk: 2, growth: 1 }));
       if (tally.cycles % 2 === 0) {
         limit(subject.pid, 'nofile', await openDescriptors(subject.pid));
@@ -31,7 +31,7 @@ export function tooManyOpenFiles(subjects: RemoteSubjects): Trial {
       await subject.recover();
       await subject.live(20);
       await subject.close();
-      tally.acknowledged += (await subject.expectKept(againAt(scene.place), { isWhole: true })).acknowledged;
+      tally.acknowledged += (await subject.expectKept(providerAt(scene.place), { isWhole: true })).acknowledged;
     }
     return tally;
   };
@@ -57,7 +57,7 @@ export function tooManyOpenFilesAtServer(subjects: RemoteSubjects, storages: Sto
       limit(subject.pid, 'nofile', undefined);
       await subject.recover();
       await subject.close();
-      tally.acknowledged += (await subject.expectKept(providerOf(place), { isWhole: true })).acknowledged;
+      tally.acknowledged += (await subject.expectKept(providerAt(place), { isWhole: true })).acknowledged;
     }
     return tally;
   };

@@ -1,13 +1,8 @@
-import type { Failure, Provider } from 'rx-persistify';
-import { ProviderError } from 'rx-persistify';
-import { postgres } from 'rx-persistify/postgres';
+import { ProviderError, type Failure } from 'rx-persistify';
 
 import type { JournalRecord } from '../../crash/journal.ts';
-import { providerAt, type ProviderName, type Thread } from '../../crash/storage.ts';
+import type { Place } from '../../crash/place.ts';
 import type { Mood } from '../../crash/workload.ts';
-
-/** Where a store lies, in words that travel to another process. */
-export type Place = { readonly provider: ProviderName; readonly directory: string; readonly thread: Thread } | { readonly provider: 'postgres'; readonly connection: string; readonly schema: string };
 
 /** What a process is asked to do with its store; each order is answered once. `recover`: to wait until everything is saved. */
 export type Order =
@@ -34,12 +29,6 @@ export type Message =
   | { readonly type: 'record'; readonly record: JournalRecord }
   | { readonly type: 'told'; readonly told: Told }
   | { readonly type: 'answer'; readonly isDone: boolean; readonly failure?: Told; readonly numbers?: Readonly<Record<string, number>> };
-
-export function providerOf(place: Place): Provider {
-  if (place.provider !== 'postgres') return providerAt(place.provider, place.directory, place.thread);
-  const { connection, schema } = place;
-  return postgres({ connection, schema });
-}
 
 export function toldOf({ operation, error, fatal, willRetry }: Failure): Told {
   return { ...factsOf(error), operation, fatal, willRetry };

@@ -5,10 +5,11 @@ import process from 'node:process';
 import { setTimeout as delay } from 'node:timers/promises';
 
 import type { JournalRecord } from '../../crash/journal.ts';
+import { providerAt } from '../../crash/place.ts';
 import { Random } from '../../crash/random.ts';
 import { AccountedStore } from './accounted-store.ts';
 import { hurry } from './hurry.ts';
-import { failureOfOrder, providerOf, toldOf, type Message, type Order } from './remote-orders.ts';
+import { failureOfOrder, toldOf, type Message, type Order } from './remote-orders.ts';
 
 const pipe = 3;
 
@@ -47,7 +48,7 @@ async function obey(order: Order): Promise<Answer> {
   switch (order.type) {
     case 'open':
       accounted = undefined;
-      accounted = await AccountedStore.open({ provider: providerOf(order.place), random: new Random(order.seed), mood: order.mood, write: record });
+      accounted = await AccountedStore.open({ provider: providerAt(order.place), random: new Random(order.seed), mood: order.mood, write: record });
       accounted.store.errors$.subscribe((failure) => tell({ type: 'told', told: toldOf(failure) }));
       return { isDone: true };
     case 'live':

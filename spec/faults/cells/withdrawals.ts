@@ -27,15 +27,17 @@ export const readOnlyMount: Withdrawal = {
   bars: true,
 };
 
-/** Of the directory too: nothing can be written, made, renamed or unlinked (chattr(1)). */
+/**
+ * Of the directory too: nothing can be written, made, renamed or unlinked (chattr(1)). SQLite's -shm file is spared: it is mapped
+ * into memory, and the kernel ends with SIGBUS whoever writes to a mapped file that was made immutable.
+ */
 export const immutable: Withdrawal = {
   withdraw: (directory) => {
-    const paths = [directory, ...readdirSync(directory).map((name) => join(directory, name))];
-    const present = (): string[] => paths.filter((path) => path === directory || readdirSync(directory).some((name) => join(directory, name) === path));
-    execFileSync('chattr', ['+i', ...present()]);
-    return () => execFileSync('chattr', ['-i', ...present()]);
+    const paths = [directory, ...readdirSync(directory).filter((name) => !name.endsWith('-shm')).map((name) => join(directory, name))];
+    execFileSync('chattr', ['+i', ...paths]);
+    return () => execFileSync('chattr', ['-i', ...paths]);
   },
   spares: [],
-  told: /immutable|permission|disk I\/O error/,
+  told: /immutable|permission|not permitted|disk I\/O error/,
   bars: true,
 };

@@ -2,7 +2,8 @@ import { rm } from 'node:fs/promises';
 
 import { expect } from 'vitest';
 
-import { againAt, sceneOf, type Scene } from '../cells/disk-faults.ts';
+import { providerAt } from '../../crash/place.ts';
+import { sceneOf, type Scene } from '../cells/disk-faults.ts';
 import { fault, inColumns, row, type Cell, type Trial } from '../cells/matrix.ts';
 import { RemoteSubjects, type RemoteSubject } from '../cells/remote-subject.ts';
 import { limit, longestFile } from '../cells/resource-limits.ts';
@@ -93,18 +94,18 @@ function failForEver(calls: Failing['calls']): Trial {
           const { failure } = await subject.obey({ type: 'close' });
           expect(failure).toMatchObject({ code: 'SAVE_FAILED' });
           tally['calls failed'] += await injection.heal();
-          tally.acknowledged += (await subject.expectKept(againAt(scene.place))).acknowledged;
+          tally.acknowledged += (await subject.expectKept(providerAt(scene.place))).acknowledged;
           tally.closed++;
           break;
         }
         case 'killed':
           await subject.kill();
           tally['calls failed'] += await injection.heal();
-          tally.acknowledged += (await subject.expectKept(againAt(scene.place))).acknowledged;
+          tally.acknowledged += (await subject.expectKept(providerAt(scene.place))).acknowledged;
           subject = await subjects.start();
           tally.killed++;
       }
-      await rm(scene.place.directory, { recursive: true, force: true });
+      await rm(scene.directory, { recursive: true, force: true });
     }
     return tally;
   };
@@ -119,7 +120,7 @@ async function cutShort(cell: Cell) {
     expect(await subject.open(scene)).toBeUndefined();
     await subject.live(20);
     await subject.recover();
-    limit(subject.pid, 'fsize', (await longestFile(scene.place.directory)) + cell.random.magnitude(1, 20_000));
+    limit(subject.pid, 'fsize', (await longestFile(scene.directory)) + cell.random.magnitude(1, 20_000));
     await subject.live(scene.actions);
     if (!(await subject.flush())) expectFatal(subject);
     tally['failures told'] += subject.toldOfSaving.length;
@@ -141,7 +142,7 @@ async function closedWhole(subject: RemoteSubject, scene: Scene) {
   await subject.live(5);
   expect(await subject.flush()).toBe(true);
   await subject.close();
-  const found = await subject.expectKept(againAt(scene.place), { isWhole: true });
-  await rm(scene.place.directory, { recursive: true, force: true });
+  const found = await subject.expectKept(providerAt(scene.place), { isWhole: true });
+  await rm(scene.directory, { recursive: true, force: true });
   return found;
 }

@@ -1,5 +1,4 @@
-import { execFileSync } from 'node:child_process';
-import { chmod, mkdir } from 'node:fs/promises';
+import { chmod, chown, mkdir, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 
 import type { Provider } from 'rx-persistify';
@@ -33,7 +32,7 @@ const moods = { steady: 2, bulk: 3, growth: 2 } as const;
 /** Full to the last byte, or with so much left that a record fits in and a fold or a checkpoint does not. */
 async function fullOnFiles(cell: Cell) {
   const tally = { cycles: 0, 'closed while full': 0, 'failures told': 0, acknowledged: 0 };
-  for (; tally.cycles < cell.times(8, 300); tally.cycles++) {
+  for (; tally.cycles < cell.times(5, 300); tally.cycles++) {
     const at = join(cell.directory, `disk-${tally.cycles}`);
     await SmallDisk.with(at, 8 << 20, async (disk) => {
       const storage = storages.fresh({ column: cell.column, directory: join(at, 'store') });
@@ -92,7 +91,9 @@ async function fullAtServer(cell: Cell) {
   return SmallDisk.with(at, 24 << 20, async (disk) => {
     const tally = { cycles: 0, 'failures told': 0, acknowledged: 0 };
     await mkdir(join(at, 'tables'));
-    execFileSync('chown', ['-R', 'postgres', at]); // the user that the server runs as
+    const [row] = await server.sql('SHOW data_directory');
+    const { uid, gid } = await stat(String(row?.['data_directory'])); // the user that the server runs as
+    for (const path of [at, join(at, 'tables')]) await chown(path, uid, gid);
     await server.sql(`CREATE TABLESPACE small LOCATION '${join(at, 'tables')}'`);
     await server.sql('ALTER ROLE CURRENT_USER SET default_tablespace = small');
     for (; tally.cycles < cell.times(2, 60); tally.cycles++) {
