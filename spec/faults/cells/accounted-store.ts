@@ -1,3 +1,4 @@
+import type { Subscription } from 'rxjs';
 import { persistify, type Provider, type Store } from 'rx-persistify';
 
 import { digestOf, type JournalRecord } from '../../crash/journal.ts';
@@ -14,7 +15,7 @@ export interface AccountedOptions {
   readonly random: Random;
   readonly mood: Mood;
   /** Options of the store, apart from the batch of the mood and retries that are soon spent. */
-  readonly configure?: (builder: Stores) => Stores;
+  readonly configure?: ((builder: Stores) => Stores) | undefined;
   /** Is given the account, a record at a time. */
   readonly write: (record: JournalRecord) => void;
 }
@@ -27,7 +28,8 @@ export class AccountedStore {
   readonly #random: Random;
   readonly #mood: Mood;
   readonly #write: (record: JournalRecord) => void;
-  readonly #witness: Witness;
+  readonly #saves: Subscription;
+  #witness: Witness;
 
   static async open({ provider, random, mood, configure = (builder) => builder, write }: AccountedOptions): Promise<AccountedStore> {
     const builder = persistify(provider).withBatch(batchOf(mood)).withRetry({ maxAttempts: 3, delayMs: 1, maxDelayMs: 5, probeMs: 100 });
@@ -39,22 +41,24 @@ export class AccountedStore {
     this.#random = random;
     this.#mood = mood;
     this.#write = write;
-    write({ type: 'opened', digest: digestOf(new Map([...store].map(([key, value]) => [key, stampOf(value)]))) });
-    let seq = 0;
-    this.#witness = {
-      get seq() {
-        return seq;
-      },
-      change: (steps) => {
-        seq += steps.length;
-        write({ type: 'change', seq, steps });
-        return seq;
-      },
-      acknowledged: (acknowledged) => write({ type: 'acknowledged', seq: acknowledged }),
-      idling: () => undefined,
-      failed: () => undefined,
-    };
-    store.saves$.subscribe((save) => this.#witness.acknowledged(save.seq));
+    write({ type: 'opened', digest: digestOf(this.entries) });
+    this.#witness = witnessOf(write);
+    this.#saves = store.saves$.subscribe((save) => this.#witness.acknowledged(save.seq));
+  }
+
+  /** What reads see: stamps by key. */
+  get entries(): ReadonlyMap<string, string> {
+    return new Map([...this.store].map(([key, value]) => [key, stampOf(value)]));
+  }
+
+  /**
+   * Begins the account anew, as storage is set back to `before`: what is changed from here on is to come on top of that. The
+   * store's `seq` counts also what it then finds changed, so that only what is waited for is taken for acknowledged.
+   */
+  beginAnew(before: ReadonlyMap<string, string>): void {
+    this.#saves.unsubscribe();
+    this.#write({ type: 'opened', digest: digestOf(before) });
+    this.#witness = witnessOf(this.#write);
   }
 
   /** Uses the store for about so many calls, of every kind but those that storage decides. */
@@ -64,8 +68,12 @@ export class AccountedStore {
   }
 
   /** Sets one of so many keys, and does not wait. */
-  set(keys: number): void {
-    const key = `key-${this.#random.whole(1, keys)}`;
+  setOneOf(keys: number): void {
+    this.set(`key-${this.#random.whole(1, keys)}`);
+  }
+
+  /** Sets a key to a value that no other write has; also for who is inside a handler. */
+  set(key: string): void {
     const stamp = newStamp(++count, 1, this.#random.whole(1, 100));
     this.#witness.change([{ type: 'set', key, stamp }]);
     this.store.set(key, stampedValue(stamp));
@@ -87,4 +95,21 @@ export class AccountedStore {
     await this.store.close();
     this.#write({ type: 'closed' });
   }
+}
+
+function witnessOf(write: (record: JournalRecord) => void): Witness {
+  let seq = 0;
+  return {
+    get seq() {
+      return seq;
+    },
+    change: (steps) => {
+      seq += steps.length;
+      write({ type: 'change', seq, steps });
+      return seq;
+    },
+    acknowledged: (acknowledged) => write({ type: 'acknowledged', seq: acknowledged }),
+    idling: () => undefined,
+    failed: () => undefined,
+  };
 }

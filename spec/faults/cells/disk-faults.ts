@@ -1,16 +1,16 @@
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 
-import type { Mood } from '../../crash/workload.ts';
 import { placeIn } from '../../crash/ground.ts';
 import type { Place } from '../../crash/place.ts';
 import type { Random } from '../../crash/random.ts';
+import type { Mood } from '../../crash/workload.ts';
 import type { Cell } from './matrix.ts';
 
 /** A storage of its own for one cycle of a cell, and what is done with it. */
 export interface Scene {
-  readonly place: Place;
   readonly directory: string;
+  readonly place: Place;
   readonly seed: number;
   readonly mood: Mood;
   readonly actions: number;
@@ -26,7 +26,7 @@ export async function sceneOf({ column, directory, random }: Cell, mood: Mood = 
   const own = join(directory, `storage-${++count}`);
   await mkdir(own);
   const place = placeIn(own, column === 'json-file' ? 'json-file' : 'sqlite', count % 2 === 0);
-  return { place, directory: own, seed: random.whole(0, 2 ** 31), mood, actions: actionsOf(mood, random), log: `${own}.strace` };
+  return { directory: own, place, seed: random.whole(0, 2 ** 31), mood, actions: actionsOf(mood, random), log: `${own}.strace` };
 }
 
 function actionsOf(mood: Mood, random: Random): number {

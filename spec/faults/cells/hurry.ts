@@ -28,7 +28,7 @@ export async function hurry(store: AccountedStore, { perSecond, forMs }: Pace): 
       ticks = clock.ticks;
       before = now;
       // No more in a turn than would be felt, be it behind.
-      for (let due = Math.min(500, Math.floor(((now - startedAt) / 1_000) * perSecond) - sets); due > 0; due--, sets++) store.set(keys);
+      for (let due = Math.min(500, Math.floor(((now - startedAt) / 1_000) * perSecond) - sets); due > 0; due--, sets++) store.setOneOf(keys);
     }
     return { sets, longestHoldMs };
   } finally {

@@ -2,6 +2,7 @@ import type { Failure, Provider, Store } from 'rx-persistify';
 import { onTestFinished } from 'vitest';
 
 import type { JournalRecord } from '../../crash/journal.ts';
+import { judge, type Verdict } from '../../crash/oracle.ts';
 import type { Random } from '../../crash/random.ts';
 import type { Survivor } from '../../crash/storage.ts';
 import type { Mood } from '../../crash/workload.ts';
@@ -28,9 +29,11 @@ export interface SubjectOptions {
 export class Subject {
   /** What `errors$` told. */
   readonly failures: Failure[] = [];
+  /** The `seq` of each batch that `saves$` told. */
+  readonly saves: number[] = [];
   readonly #accounted: AccountedStore;
-  readonly #before: ReadonlyMap<string, string>;
-  readonly #journal: readonly JournalRecord[];
+  readonly #journal: JournalRecord[];
+  #before: ReadonlyMap<string, string>;
 
   /** Opens it; it is closed after the test, if it is not before. */
   static async open({ before = new Map(), mood = 'steady', ...options }: SubjectOptions): Promise<Subject> {
@@ -40,20 +43,36 @@ export class Subject {
     return new Subject(accounted, journal, before);
   }
 
-  private constructor(accounted: AccountedStore, journal: readonly JournalRecord[], before: ReadonlyMap<string, string>) {
+  private constructor(accounted: AccountedStore, journal: JournalRecord[], before: ReadonlyMap<string, string>) {
     this.#accounted = accounted;
     this.#journal = journal;
     this.#before = before;
     this.store.errors$.subscribe((failure) => this.failures.push(failure));
+    this.store.saves$.subscribe(({ seq }) => this.saves.push(seq));
   }
 
   get store(): Store<Survivor> {
     return this.#accounted.store;
   }
 
+  /**
+   * Begins the account anew: everything was acknowledged, and from now on storage is set back to `before`. What is changed from
+   * here on is to come on top of that.
+   */
+  beginAnew(before: ReadonlyMap<string, string>): void {
+    this.#before = before;
+    this.#journal.length = 0;
+    this.#accounted.beginAnew(before);
+  }
+
   /** Uses the store for about so many calls, of every kind but those that storage decides. */
   live(actions: number): Promise<void> {
     return this.#accounted.live(actions);
+  }
+
+  /** Sets a key to a value that no other write has; also for who is inside a handler. */
+  set(key: string): void {
+    this.#accounted.set(key);
   }
 
   /** Saves everything. Resolves to whether that succeeded. */
@@ -76,6 +95,22 @@ export class Subject {
    */
   expectKept(provider: Provider, exactness: Exactness = {}): Promise<Found> {
     return expectKept(provider, { before: this.#before, journal: this.#journal }, exactness);
+  }
+
+  /** Now, to judge later by what was acknowledged until then. */
+  get moment(): number {
+    return this.#journal.length;
+  }
+
+  /** What the oracle says of these entries. `moment`: what was acknowledged after it need not be in them. */
+  verdictOf(entries: ReadonlyMap<string, string>, moment = this.moment): Verdict {
+    const journal = this.#journal.filter(({ type }, index) => index < moment || type === 'change');
+    return judge({ before: this.#before, journal, found: entries });
+  }
+
+  /** What reads see: stamps by key. */
+  get entries(): ReadonlyMap<string, string> {
+    return this.#accounted.entries;
   }
 
   /** The same, of entries that were read in another way. */

@@ -46,7 +46,7 @@ async function held(cell: Cell, worker: boolean): Promise<Held> {
   for (let longs = 0; tally.cycles < cell.times(1, 20) || longs === tally.cycles; tally.cycles++) {
     const file = join(cell.directory, `${worker ? 'worker' : 'main'}-${tally.cycles}.sqlite`);
     const place = { provider: 'sqlite', file, worker } as const;
-    expect(await subject.open({ place, seed: cell.random.whole(0, 2 ** 31), mood: 'growth' })).toBeUndefined();
+    expect(await subject.open({ place, seed: cell.random.whole(0, 2 ** 31), mood: 'growth', isDefault: true })).toBeUndefined();
     await subject.live(40);
     await subject.recover();
     const other = await OtherConnection.in(file, 'BEGIN IMMEDIATE');
@@ -54,7 +54,7 @@ async function held(cell: Cell, worker: boolean): Promise<Held> {
     const { sets = 0, longestHoldMs: hold = Infinity } = numbers ?? {};
     // A machine that is busy holds a loop now and then; what is ours comes each time.
     if (hold > longestHoldMs) longs++;
-    expect(longs, `times that the event loop was held for more than ${longestHoldMs} ms, such as ${hold}`).toBeLessThan(3);
+    expect(longs, `times that the event loop was held for more than ${longestHoldMs} ms, such as ${hold}, ${worker ? 'with a worker' : 'on the main thread'}`).toBeLessThan(3);
     await other.end();
     await subject.recover();
     expect(subject.toldOfSaving.filter(({ kind, message }) => kind !== 'retry' || !message.includes('another connection holds the lock'))).toEqual([]);

@@ -14,6 +14,25 @@ describe.each(modes)('opening, $mode', ({ worker }) => {
     expect(readFileSync(file, 'utf8')).toBe(contents.repeat(20));
   });
 
+  it('refuses a file whose last page was cut off, as SQLite takes what is missing for zeros', async () => {
+    const file = temporaryFile();
+    const dictionary = await open({ file, worker });
+    await dictionary.write(...Array.from({ length: 200 }, (_, index) => set(`key ${index}`, '"of some length"')));
+    await dictionary.close();
+    const cut = readFileSync(file).subarray(0, -100);
+    writeFileSync(file, cut);
+    await expect(open({ file, worker })).rejects.toMatchObject({ code: 'CORRUPT_DATA', location: file, message: expect.stringContaining('ends within a page, 3996 bytes behind its begin') as string });
+    expect(readFileSync(file).equals(cut)).toBe(true);
+  });
+
+  it('leaves a database that it refuses as it is, its journal mode included', async () => {
+    const file = temporaryFile();
+    inspect(file).exec('CREATE TABLE prefs (key TEXT PRIMARY KEY, value TEXT NOT NULL, created TEXT, updated TEXT)');
+    const before = readFileSync(file);
+    await expect(open({ file, worker })).rejects.toMatchObject({ kind: 'halt', message: expect.stringContaining('cannot hold the dictionary') as string });
+    expect(readFileSync(file).equals(before)).toBe(true);
+  });
+
   it('refuses a directory', async () => {
     const file = dirname(temporaryFile());
     await expect(open({ file, worker })).rejects.toMatchObject({ code: 'PROVIDER', kind: 'halt', message: `${file} is a directory; the option "file" should be the path of a file in it.` });
@@ -36,6 +55,19 @@ describe.each(modes)('opening, $mode', ({ worker }) => {
     writeFileSync(file, '');
     const dictionary = await open({ file, worker });
     expect(await dictionary.write(set('a'))).toEqual({ version: 1, leftOut: [] });
+  });
+
+  it.each(['removed', 'emptied'])('refuses a file that was %s beside a log with commits, and begins anew once that is moved away', async how => {
+    const file = temporaryFile();
+    const dictionary = await open({ file, worker });
+    await dictionary.write(set('a'));
+    const [state, log] = [join(dirname(file), 'state.sqlite'), readFileSync(`${file}-wal`)];
+    if (how === 'emptied') writeFileSync(state, '');
+    writeFileSync(`${state}-wal`, log);
+    await expect(open({ file: state, worker })).rejects.toMatchObject({ code: 'CORRUPT_DATA', location: state });
+    expect(readFileSync(`${state}-wal`).equals(log)).toBe(true);
+    rmSync(`${state}-wal`);
+    expect(await (await open({ file: state, worker })).entries()).toEqual([]);
   });
 
   it('can be tried again when the cause is mended', async () => {
