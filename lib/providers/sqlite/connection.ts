@@ -66,6 +66,7 @@ export function checkVersion(version: unknown): void {
  * @throws CorruptDataError if it was. Where there is a log, it may hold that page, and be copied at this moment.
  */
 function checkLength(database: Database, file: string): void {
+  single(database, 'SELECT count(*) FROM sqlite_schema'); // fails for what is no database, of which no length would be right
   const { size } = statSync(file);
   const excess = size % Number(single(database, 'PRAGMA page_size'));
   if (excess === 0 || (statSync(`${file}-wal`, { throwIfNoEntry: false })?.size ?? 0) > 0) return;

@@ -13,7 +13,7 @@ import type { Cell } from './matrix.ts';
 import { Subject } from './subject.ts';
 
 /** What opening a file came to: the error's code, or what the store holds. */
-async function outcomeOf(options: SqliteOptions): Promise<{ readonly code: string; readonly message: string } | Readonly<Record<string, unknown>>> {
+async function outcomeOf(options: SqliteOptions): Promise<Readonly<Record<string, unknown>>> {
   try {
     const store = await persistify(sqlite(options)).withRetry({ maxAttempts: 1 }).open<Record<string, unknown>>(storeName);
     const entries = Object.fromEntries(store);
@@ -28,7 +28,9 @@ async function outcomeOf(options: SqliteOptions): Promise<{ readonly code: strin
 /** That it is refused in so many words, and left as it is to the last byte. */
 async function expectRefused(options: SqliteOptions, code: string, words: string): Promise<void> {
   const before = statSync(options.file).isFile() ? readFileSync(options.file) : undefined;
-  expect(await outcomeOf(options)).toMatchObject({ code, message: expect.stringContaining(words) as string });
+  const outcome = await outcomeOf(options);
+  expect(outcome['code'], JSON.stringify(outcome).slice(0, 300)).toBe(code);
+  expect(outcome['message']).toContain(words);
   if (before !== undefined) expect(readFileSync(options.file).equals(before), 'whether every byte is kept').toBe(true);
 }
 
@@ -105,9 +107,11 @@ export async function notADatabase(cell: Cell) {
     await refused(Buffer.from('A text of some length, which is no database at all. '.repeat(40)), 'is not an SQLite database');
     await refused(Buffer.from('{"a":1}'), 'is not an SQLite database');
     await refused(Buffer.alloc(8_192), 'is not an SQLite database');
-    for (let left = cell.times(10, 500); left > 0; left--) await refused(randomBytes(cell.random.magnitude(1, 50_000)), 'is not an SQLite database');
+    // SQLite itself would take a single byte for an empty file, and write over it.
+    await refused(Buffer.from('{'), 'ends within a page');
+    for (let left = cell.times(10, 500); left > 0; left--) await refused(randomBytes(cell.random.magnitude(2, 50_000)), 'is not an SQLite database');
     for (let left = cell.times(20, 1_000); left > 0; left--) {
-      const length = cell.random.whole(1, whole.length - 1);
+      const length = cell.random.whole(2, whole.length - 1);
       await refused(whole.subarray(0, length), length < 512 ? 'is not an SQLite database' : 'is damaged');
     }
     const directory = at();
