@@ -17,6 +17,13 @@ export const diskMutants: readonly Mutant[] = [
     column: 'json-file',
   },
   {
+    name: 'json-file: of a long piece, a short write is taken for a whole one',
+    edits: [{ file: 'providers/json-file/durable-file.js', find: 'while (done < chunk.length) {', replace: 'if (done < chunk.length) {' }],
+    row: 4,
+    fault: 'a part of what they are given',
+    column: 'json-file',
+  },
+  {
     name: 'sqlite: a commit that fails in the file system is acknowledged',
     edits: [{ file: 'providers/sqlite/commit.js', find: 'if (!isInputOutputFailure(error))\n            throw error;', replace: 'if (!isInputOutputFailure(error)) throw error; else return;' }],
     row: 4,
