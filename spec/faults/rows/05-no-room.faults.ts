@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import type { Provider } from 'rx-persistify';
 import { expect } from 'vitest';
 
+import { fullWithItsLog } from '../cells/full-server.ts';
 import { givenBack, recovered } from '../cells/given-back.ts';
 import { absent, fault, inColumns, row, type Cell } from '../cells/matrix.ts';
 import { tooManyOpenFiles, tooManyOpenFilesAtServer } from '../cells/open-files.ts';
@@ -21,6 +22,7 @@ const onFiles = { memory: 'it has no files', postgres: 'its files are the server
 row(5, 'no room, no files, no permission', () => {
   const files = ['json-file', 'sqlite'] as const;
   fault('the disk is full, then has space again', { ...inColumns(files, fullOnFiles, onFiles), postgres: fullAtServer }, { needs: ['Linux', 'root'] });
+  fault('the disk of a server is full, its log included', inColumns(['postgres'], fullWithItsLog, { memory: 'it has no disk', 'json-file': 'it has no server; see above', sqlite: 'it has no server; see above' }), { needs: ['Linux', 'root'] });
   fault('too many open files', { memory: absent('it opens none'), 'json-file': tooManyOpenFiles(subjects), sqlite: tooManyOpenFiles(subjects), postgres: tooManyOpenFilesAtServer(subjects, storages) }, { needs: ['Linux', 'prlimit'] });
   fault('the directory is taken away, and given back', inColumns(files, givenBack(storages, awayAndBack), onFiles));
   fault('the directory is made read-only, and writable again', inColumns(files, givenBack(storages, readOnlyMount), onFiles), { needs: ['Linux', 'root'] });
