@@ -20,18 +20,22 @@ export const durableServer = { settings: { fsync: 'on', wal_writer_delay: '10ms'
 export function serverFailsOnce(storages: Storages, calls: Failing['calls']): Trial {
   return async (cell) => {
     const { server } = storages;
-    const tally = { cycles: 0, 'calls failed': 0, acknowledged: 0 };
+    const tally = { cycles: 0, 'calls failed': 0, 'failures told': 0, acknowledged: 0 };
     for (; tally.cycles < cell.times(2, 60); tally.cycles++) {
       const { subject, storage } = await opened(storages, cell);
       const injection = await failCalls(await writersOf(server), join(cell.directory, 'strace'), { calls, error: 'EIO', when: String(cell.random.magnitude(1, 20)) });
-      await subject.live(200);
+      const before = panicsOf(server);
+      for (let rounds = 0; rounds < 40 && panicsOf(server) === before; rounds++) await subject.live(100);
+      await subject.live(20);
       tally['calls failed'] += await injection.heal();
       await recovered(subject);
-      expect(subject.hasTold('PROVIDER')).toBe(true);
+      tally['failures told'] += subject.failures.length;
+      for (const { error } of subject.failures) expect(error).toMatchObject({ code: 'PROVIDER', kind: 'retry' });
       await subject.close();
       tally.acknowledged += (await subject.expectKept(storage.provider(), { isWhole: true })).acknowledged;
     }
     expect(tally['calls failed']).toBeGreaterThanOrEqual(tally.cycles);
+    expect(tally['failures told']).toBeGreaterThan(0);
     return tally;
   };
 }
@@ -58,6 +62,10 @@ export function serverFailsForEver(storages: Storages, calls: Failing['calls']):
     }
     return tally;
   };
+}
+
+function panicsOf(server: TestServer): number {
+  return server.server.log.split('PANIC').length - 1;
 }
 
 async function opened(storages: Storages, cell: Cell) {
