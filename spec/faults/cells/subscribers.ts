@@ -1,0 +1,117 @@
+import { config, type Observable, type Subscription } from 'rxjs';
+import { expect, onTestFinished } from 'vitest';
+
+import type { Random } from '../../crash/random.ts';
+import type { Trial } from './matrix.ts';
+import type { Storages } from './storages.ts';
+import { Subject } from './subject.ts';
+
+class OwnError extends Error {}
+
+/** What its subscribers did. */
+interface Deeds {
+  thrown: number;
+  reentered: number;
+  left: number;
+  late: number;
+  completed: number;
+}
+
+/** Subscribers that do what they should not, all at random. */
+class Crowd {
+  readonly deeds: Deeds = { thrown: 0, reentered: 0, left: 0, late: 0, completed: 0 };
+  readonly #subject: Subject;
+  readonly #random: Random;
+  #depth = 0;
+  #staying = 0;
+
+  constructor(subject: Subject, random: Random) {
+    this.#subject = subject;
+    this.#random = random;
+  }
+
+  /** How many have neither left nor been told that it is over. */
+  get staying(): number {
+    return this.#staying - this.deeds.completed;
+  }
+
+  /** One more, of a stream at random, who may bring in others, write, throw, or leave, in the middle of being told. */
+  join(): void {
+    const { store } = this.#subject;
+    const key = `key-${this.#random.whole(1, 60)}`;
+    const streams: readonly Observable<unknown>[] = [store.changes$, store.saves$, store.errors$, store.status$, store.size$, store.entries$, store.get$(key), store.has$(key)];
+    const stream = streams[this.#random.whole(0, streams.length - 1)];
+    let subscription: Subscription | undefined;
+    this.#staying++;
+    subscription = stream?.subscribe({
+      next: () => this.#misbehave(() => {
+        if (subscription === undefined || subscription.closed) return;
+        subscription.unsubscribe();
+        this.#staying--;
+        this.deeds.left++;
+      }),
+      complete: () => void this.deeds.completed++,
+    });
+  }
+
+  #misbehave(leave: () => void): void {
+    const random = this.#random;
+    if (random.chance(0.02)) leave();
+    if (random.chance(0.01) && this.#staying < 300) {
+      this.deeds.late++;
+      this.join();
+    }
+    if (random.chance(0.02) && this.#depth < 3 && this.#subject.store.status.state !== 'closed') {
+      this.#depth++;
+      this.deeds.reentered++;
+      this.#subject.set(`key-${random.whole(1, 60)}`);
+      this.#depth--;
+    }
+    if (random.chance(0.05)) {
+      this.deeds.thrown++;
+      throw new OwnError('thrown by a subscriber');
+    }
+  }
+}
+
+/** A crowd of such subscribers: those who behave miss nothing, storage is right, and at the end nobody is left. */
+export function badSubscribers(storages: Storages): Trial {
+  return async (cell) => {
+    const unhandled: unknown[] = [];
+    config.onUnhandledError = (error) => void unhandled.push(error);
+    onTestFinished(() => void (config.onUnhandledError = null));
+    const storage = storages.fresh(cell);
+    const subject = await Subject.open({ provider: storage.provider(), random: cell.random });
+    const { store } = subject;
+    const crowd = new Crowd(subject, cell.random);
+    for (let count = 0; count < 60; count++) crowd.join();
+    // Those who behave come last, behind all who do not.
+    let seq = 0;
+    let gaps = 0;
+    store.changes$.subscribe((change) => {
+      if (change.seq !== ++seq) gaps++;
+    });
+    const values = new Map<string, unknown>();
+    for (let index = 1; index <= 60; index++) store.get$(`key-${index}`).subscribe((value) => values.set(`key-${index}`, value));
+    let lastSize = -1;
+    store.size$.subscribe((size) => (lastSize = size));
+
+    for (let round = 0; round < cell.times(10, 500); round++) {
+      await subject.live(40);
+      crowd.join();
+    }
+    await subject.flush();
+    expect(gaps, 'changes missed, or told twice').toBe(0);
+    for (const [key, value] of values) expect(value, key).toBe(store.get(key));
+    expect(lastSize).toBe(store.size);
+    await subject.close();
+    await expect.poll(() => unhandled.length).toBe(crowd.deeds.thrown);
+    expect(unhandled.every((error) => error instanceof OwnError)).toBe(true);
+    expect(crowd.staying, 'who never leaves is told that it is over').toBe(0);
+    expect(subject.failures).toEqual([]);
+    const { acknowledged } = await subject.expectKept(storage.provider(), { isWhole: true });
+    const { thrown, reentered, left, late } = crowd.deeds;
+    expect(Math.min(thrown, reentered, left, late), 'each is done').toBeGreaterThan(0);
+    return { thrown, reentered, left, late, acknowledged };
+  };
+}
