@@ -1,7 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 
 import { EMPTY, of, throwError } from 'rxjs';
-import { persistify, PersistifyError, SaveError, type Provider, type ProviderSession } from 'rx-persistify';
+import { persistify, PersistifyError, SaveError, type Feed, type Provider, type ProviderSession } from 'rx-persistify';
 import { expect } from 'vitest';
 
 import { storeName } from '../../crash/storage.ts';
@@ -144,8 +144,8 @@ const feeds: Readonly<Record<string, ProviderSession['watch']>> = {
   'a feed that throws': () => { throw new Error('a bug'); },
   'a feed that fails': () => throwError(() => new Error('a bug')),
   'a feed that ends': () => EMPTY,
-  'a feed of nothing': () => of(undefined as never),
-  'a feed of half a commit': () => of({ type: 'commit' } as never),
+  'a feed of nothing': () => of<Feed>(undefined as never),
+  'a feed of half a commit': () => of<Feed>({ type: 'commit' } as never),
 };
 
 /** An opening that yields no session is refused as one that cannot be read; a feed that is none is told, and costs nothing. */

@@ -89,7 +89,8 @@ export const workerLost: Trial = async (cell) => {
     expect(await subject.flush()).toBe(true);
   }
   expect(subject.hasTold('the worker thread died')).toBe(true);
-  expect(subject.failures.filter(({ willRetry }) => !willRetry)).toEqual([]);
+  // One that is lost before it had begun looks as one that cannot be started, which is told as lasting.
+  for (const { willRetry, error } of subject.failures) expect(willRetry || error.message.includes('cannot be started'), error.message).toBe(true);
   await subject.close();
   tally.acknowledged = (await subject.expectKept(provider, { isWhole: true })).acknowledged;
   return tally;

@@ -1,3 +1,4 @@
+import type { StandardSchemaV1 } from '@standard-schema/spec';
 import { CorruptDataError, InvalidValueError, persistify, ValidationError, type JsonValue, type Provider, type Store } from 'rx-persistify';
 import { expect } from 'vitest';
 
@@ -19,15 +20,15 @@ function thrower(): never {
 type Place = 'codec' | 'schema';
 
 const codec = {
-  encode: (value: number): JsonValue => (isBad(value) ? thrower() : { value }),
-  decode: (json: JsonValue): number => (typeof json === 'object' && json !== null && 'value' in json && typeof json.value === 'number' ? json.value : thrower()),
+  encode: (value: number): JsonValue => (isBad(value) ? thrower() : [value]),
+  decode: (json: JsonValue): number => (Array.isArray(json) && typeof json[0] === 'number' ? json[0] : thrower()),
 };
 
-const schema = {
+const schema: StandardSchemaV1<number> = {
   '~standard': {
-    version: 1 as const,
+    version: 1,
     vendor: 'a test',
-    validate: (input: unknown) => (typeof input !== 'number' || isBad(input) ? thrower() : { value: input }),
+    validate: (input) => (typeof input !== 'number' || isBad(input) ? thrower() : { value: input }),
   },
 };
 
@@ -57,19 +58,23 @@ class Twin {
     const seven = random.whole(0, 12);
     switch (seven) {
       case 0:
-        return this.#throws(() => store.set(key, bad), this.#refusal);
+        this.#throws(() => store.set(key, bad), this.#refusal);
+        return;
       case 1:
         return this.#rejects(store.setAndSave(key, bad), this.#refusal);
       case 2:
-        return this.#throws(() => store.update(key, () => bad), this.#refusal);
+        this.#throws(() => store.update(key, () => bad), this.#refusal);
+        return;
       case 3:
-        return this.#throws(() => store.update(key, thrower), OwnError);
+        this.#throws(() => store.update(key, thrower), OwnError);
+        return;
       case 4:
         return this.#rejects(store.updateAndSave(key, thrower), OwnError);
       case 5:
         return this.#rejects(store.updateAndSave(key, () => bad), this.#refusal);
       case 6:
-        return this.#throws(() => store.transaction(() => this.#setThenThrow(key, good, thrower)), OwnError);
+        this.#throws(() => store.transaction(() => this.#setThenThrow(key, good, thrower)), OwnError);
+        return;
       case 7:
         return this.#rejects(store.transactionAndSave(() => this.#setThenThrow(key, good, () => store.set(key, bad))), this.#refusal);
       case 8:
