@@ -95,7 +95,7 @@ async function editOnce({ random }: Cell, { provider, run, bytes }: EditedDataba
   await subject.live(40);
   subject.set('kept');
   await subject.close();
-  const entries = new Map(subject.stamps);
+  const entries = new Map(subject.entries);
   const key = oneOf([...entries.keys()].filter((name) => name !== 'kept'), random);
   const edit = statement.replaceAll('KEY', key);
   await run(edit);

@@ -37,16 +37,16 @@ export async function killedJsonHistory(cell: Cell, life: number): Promise<Histo
   const first = await Subject.open({ provider: jsonFile({ directory }), random: cell.random });
   await first.live(life);
   await first.close();
-  const second = await Subject.open({ provider: jsonFile({ directory }), random: cell.random, before: first.stamps });
+  const second = await Subject.open({ provider: jsonFile({ directory }), random: cell.random, before: first.entries });
   await second.live(life);
   await second.flush();
   const left = await stateOf(directory);
-  const subject = await Subject.open({ provider: jsonFile({ directory: left }), random: cell.random, before: second.stamps });
+  const subject = await Subject.open({ provider: jsonFile({ directory: left }), random: cell.random, before: second.entries });
   await subject.live(life);
   await subject.flush();
   const picture = await Picture.of(await stateOf(left));
   await Promise.all([second.close(), subject.close()]);
-  return { picture, subject, saves: subject.saves, entries: subject.stamps };
+  return { picture, subject, saves: subject.saves, entries: subject.entries };
 }
 
 /** An SQLite store that was closed, used again and not closed: what is in its `-wal` file is not in its main file. */
@@ -55,11 +55,11 @@ export async function sqliteHistory(cell: Cell, life: number, { isClosed = false
   const first = await Subject.open({ provider, random: cell.random });
   await first.live(life);
   await first.close();
-  const subject = await Subject.open({ provider, random: cell.random, before: first.stamps });
+  const subject = await Subject.open({ provider, random: cell.random, before: first.entries });
   await subject.live(life);
   await subject.flush();
   if (isClosed) await subject.close();
   const picture = await Picture.of(cell.directory, (name) => name === databaseName || name === `${databaseName}-wal`);
   await subject.close();
-  return { picture, subject, saves: subject.saves, entries: subject.stamps };
+  return { picture, subject, saves: subject.saves, entries: subject.entries };
 }

@@ -179,3 +179,19 @@ describe.runIf(strace).each(modes)('an I/O error, $mode', ({ worker }) => {
     else expect(syncs).toBeGreaterThanOrEqual(least);
   });
 });
+
+describe.runIf(strace).each(modes)('a log that a killed process left, $mode', ({ worker }) => {
+  it.each([['full', 1], ['normal', 0]] as const)('with durability "%s" is flushed before anything of it is shown, so many times: %i', (durability, times) => {
+    const file = temporaryFile();
+    const killed = programFor(file, worker).replace('await session.close()', "process.kill(process.pid, 'SIGKILL')");
+    spawnSync(process.execPath, ['--input-type=module', '-e', killed], { timeout: 25_000 });
+    const log = `${file}.strace`;
+    const reads = `
+      import { sqlite } from 'rx-persistify/sqlite';
+      const session = await sqlite({ file: ${JSON.stringify(file)}, worker: ${worker}, durability: '${durability}' }).open('prefs', { writer: 'w', report() {} });
+      process.kill(process.pid, 'SIGKILL');`;
+    const trace = ['-f', '-qq', '-o', log, '-P', `${file}-wal`, '-e', 'trace=fsync,fdatasync'];
+    spawnSync('strace', [...trace, process.execPath, '--input-type=module', '-e', reads], { timeout: 25_000 });
+    expect(readFileSync(log, 'utf8').match(/f(data)?sync\(/g) ?? []).toHaveLength(times);
+  });
+});
