@@ -107,9 +107,9 @@ export function migratedMeanwhile(storages: Storages): Trial {
   };
 }
 
-async function openNewer(dist: string, place: Place, { server }: Storages): Promise<{ readonly process: Process; readonly entries: ReadonlyMap<string, string> }> {
+async function openNewer(dist: string, place: Place, storages: Storages): Promise<{ readonly process: Process; readonly entries: ReadonlyMap<string, string> }> {
   // PostgreSQL has no migration yet to which one could be added: what one would do is done here.
-  if (place.column === 'postgres') await server.sql(`UPDATE ${place.options.schema ?? ''}.rx_persistify_dictionaries SET format = 2`);
+  if (place.column === 'postgres') await storages.server.sql(`UPDATE ${place.options.schema ?? ''}.rx_persistify_dictionaries SET format = 2`);
   const newer = new Process(program(dist, place, storeName));
   const found = JSON.parse(await newer.line(0)) as readonly (readonly [string, unknown])[]; // what the program above says
   expect(await newer.line(1)).toBe('saved');
