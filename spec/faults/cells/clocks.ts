@@ -58,7 +58,7 @@ const keys = Array.from({ length: 20 }, (_, index) => `key ${index}`);
 export function clockDiffers(storages: Storages): Trial {
   return async (cell) => {
     const tally = { clocks: 0, entries: 0 };
-    for (const aheadMs of [-48 * hour, -hour, -60_000, 60_000, hour, 48 * hour]) {
+    for (const aheadMs of [-hour, 60_000, 48 * hour, -60_000, hour, -48 * hour].slice(0, cell.times(3, 6))) {
       const storage = storages.fresh({ ...cell, directory: `${cell.directory}/${tally.clocks}` });
       const provider = new Misbehaving(storage.provider(), cell.random);
       const scheduler = new SkewedScheduler(aheadMs);
