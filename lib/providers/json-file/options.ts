@@ -77,7 +77,7 @@ const expected: Readonly<Record<keyof typeof shape, string>> = {
 
 /** @throws OptionsError that names the option, what was expected and what came. */
 export function checkOptions(options: unknown): JsonFileSettings {
-  const result = schema.safeParse(options);
+  const result = parse(options);
   if (result.success) return settingsOf(result.data);
   const issue = result.error.issues[0];
   if (issue?.code === 'unrecognized_keys') {
@@ -87,6 +87,14 @@ export function checkOptions(options: unknown): JsonFileSettings {
   const name = issue?.path[0];
   if (!isOption(name)) throw new OptionsError(`jsonFile: expected an object of options, such as { directory: './data' }, but got ${shown(options)}`);
   throw new OptionsError(`jsonFile: option "${name}" must be ${expected[name]}, but got ${shown(memberOf(options, name))}`);
+}
+
+function parse(options: unknown): ReturnType<typeof schema.safeParse> {
+  try {
+    return schema.safeParse(options);
+  } catch (cause) {
+    throw new OptionsError('jsonFile: the options could not be read; one of them, an accessor or proxy, threw', { cause });
+  }
 }
 
 function isOption(name: unknown): name is keyof typeof shape {

@@ -8,12 +8,10 @@ import { abandoned } from './commit.ts';
 import { loadPages } from './load-pages.ts';
 import type { SqliteSettings } from './options.ts';
 import { packBatch } from '../packed-batch.ts';
+import { maxValueBytes } from './rows.ts';
 import type { Dictionary } from './schema.ts';
 import type { DatabaseAccess } from './shared-database.ts';
 import { Watchers } from './watchers.ts';
-
-/** SQLite's longest row (SQLITE_MAX_LENGTH as better-sqlite3 builds it), less what key and other columns may take. */
-const maxValueBytes = 1_000_000_000 - 4_096;
 
 /** Keys that are read at a stretch. */
 const readSlice = 500;
