@@ -5,6 +5,13 @@ import { OptionsError } from './errors.ts';
 /** Options by name; others are refused. Each member's message says what is expected of it: `z.boolean('true or false')`. */
 export const object = <S extends z.core.$ZodShape>(shape: S) => z.strictObject(shape, 'an object of options');
 
+/** An option that is a whole number in these bounds; `of`: what is counted, as in `of milliseconds `. */
+export const wholeBetween = (least: number, most: number, of = '') =>
+  z.optional(z.custom<number>((value) => typeof value === 'number' && Number.isInteger(value) && value >= least && value <= most, `a whole number ${of}from ${least} to ${most}`));
+
+/** @see wholeBetween */
+export const wholeMilliseconds = (least: number, most: number) => wholeBetween(least, most, 'of milliseconds ');
+
 /**
  * Checks what a user gave against a schema whose messages say what is expected.
  * @param where heads the message: the call, or the option.

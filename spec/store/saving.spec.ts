@@ -217,6 +217,24 @@ describe('saving', () => {
     }
   });
 
+  it('has an unknown outcome once one attempt may have been stored, whatever comes after, and a known one else', async () => {
+    const provider = controlledProvider();
+    const answerLost = new ProviderError('no answer', { kind: 'retry', outcomeUnknown: true });
+    const stores = persistify(provider).withRetry({ maxAttempts: 3 });
+    for (const [name, first, outcome] of [['a', answerLost, 'unknown'], ['b', transient(), 'pending']] as const) {
+      const failures = [first, lasting()];
+      provider.verdict = () => failures.shift() ?? lasting();
+      const store = await stores.open(name);
+      store.errors$.subscribe();
+      const waiting = store.setAndSave('k', 1).catch((error: unknown) => error);
+      await vi.advanceTimersByTimeAsync(1_000);
+      expect(await waiting).toMatchObject({ code: 'SAVE_FAILED', outcome });
+      const closing = store.close().catch((error: unknown) => error);
+      await vi.advanceTimersByTimeAsync(31_000);
+      expect(await closing).toMatchObject({ code: 'SAVE_FAILED', outcome, keys: ['k'] });
+    }
+  });
+
   it('goes on without one refused mutation of a thousand: it is told, its waiter rejected, and memory shows its base again', async () => {
     const provider = controlledProvider();
     const store = await persistify(provider).open('a');

@@ -5,8 +5,10 @@ const found = {
   Linux: () => process.platform === 'linux',
   root: () => process.getuid?.() === 0,
   strace: () => runs('strace', '-V'),
+  prlimit: () => runs('prlimit', '-V'),
   chattr: () => runs('chattr', '-V'),
   'mkfs.ext4': () => runs('mkfs.ext4', '-V'),
+  perl: () => runs('perl', '-v'),
   /** Also whether a file system can be mounted at all, which a container may forbid. */
   'loop devices': () => runs('losetup', '-f'),
   unshare: () => runs('unshare', '--version'),
