@@ -76,6 +76,7 @@ const leaves = {
   'half a surrogate pair': refused(() => 'a\ud800'),
   'half a surrogate pair in a name': refused(() => ({ '\udfff': 1 })),
   'a toJSON': refused(() => ({ toJSON: () => 1 })),
+  'a hidden toJSON': refused(() => Object.defineProperty({ a: 1 }, 'toJSON', { value: () => 1 })),
   'an inherited toJSON': refused(() => Object.create({ toJSON: () => 1 })),
   'an accessor that throws': refused(() => ({ get a() { throw new RangeError('an accessor'); } })), // prettier-ignore
   'an accessor that throws what is no error': refused(() => ({ get a() { AbortSignal.abort({ toString: null }).throwIfAborted(); return 1; } })), // prettier-ignore

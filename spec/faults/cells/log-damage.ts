@@ -20,8 +20,9 @@ type Deed =
   | { readonly deed: 'repeat'; readonly from: number; readonly length: number }
   | { readonly deed: 'swap logs' };
 
-const part = fc.double({ min: 0, max: 1, noNaN: true });
-const short = fc.double({ min: 0, max: 0.2, noNaN: true });
+// No doubles, almost all of which are next to 0.
+const part = fc.nat(9_999).map((places) => places / 10_000);
+const short = fc.oneof(fc.nat(30), fc.nat(1_999)).map((places) => places / 10_000);
 const bytes = fc.oneof(
   fc.uint8Array({ minLength: 1, maxLength: 40 }),
   fc.integer({ min: 1, max: 3_000 }).map((length) => new Uint8Array(length)),
