@@ -12,7 +12,7 @@ import type { Cell } from './matrix.ts';
 const program = fileURLToPath(new URL('../../../build/spec/faults/soak.js', import.meta.url));
 
 /** A round may leave no more than this: a listener, a subscription or a timer takes several times as much. */
-const mostBytesARound = 50;
+const mostBytesARound = 200;
 
 /** What the engine compiles, and what it learns for that, counts as heap and comes for thousands of rounds. Without it the heap is flat to some bytes. */
 const flags = ['--expose-gc', '--jitless', '--no-expose-wasm', '--no-lazy-feedback-allocation', '--no-flush-bytecode'];
