@@ -276,7 +276,7 @@ function toldOf(change: Change): Told {
     type: change.type,
     key: change.type === 'clear' ? undefined : change.key,
     value: change.type === 'set' ? change.value : undefined,
-    previous: change.type === 'clear' ? [...change.previous] : change.previous,
+    previous: change.type === 'clear' ? new Map(change.previous) : change.previous, // in any order, as a savepoint may have been undone before
     seq: change.seq,
     origin: change.origin === 'local' ? 'local' : 'reload',
     isInTransaction: change.transaction !== undefined,

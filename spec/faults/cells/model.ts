@@ -63,7 +63,7 @@ export class Model {
         const { entries } = this;
         if (entries.length === 0) return undefined;
         this.view = new Map();
-        this.#tell('clear', undefined, undefined, entries);
+        this.#tell('clear', undefined, undefined, new Map(entries));
         return undefined;
       }
       case 'update': {
