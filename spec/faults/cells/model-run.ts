@@ -69,7 +69,7 @@ class Session {
 export async function follow(storage: Storage, { ttl, commands }: Plan): Promise<void> {
   let now = start;
   const model = new Model(now, ttl);
-  const cleared = await Session.open(storage(false), ttl, now);
+  const cleared = await Session.open(storage(true), ttl, now); // one that failed before may still be there
   await cleared.store.clearAndSave();
   await cleared.store.close();
   let session = await Session.open(storage(false), ttl, now);
