@@ -175,7 +175,7 @@ export class Writes {
     this.checkWritable();
     const layers = this.#layers;
     let present = layers.view.get(key);
-    if (present === undefined) checkKey(key);
+    if (present === undefined && !layers.quarantined.has(key)) checkKey(key);
     if (atLimit === 'throw' && this.#transaction?.atLimit !== 'ignore') this.#config.limits.check(key, '');
     if (present !== undefined && isMortal(present) && !layers.isVisible(present)) {
       this.#expire(present);
