@@ -18,8 +18,16 @@ export const wholeMilliseconds = (least: number, most: number) => wholeBetween(l
  * @throws OptionsError that names what was wrong, what was expected and what came, with a guess at a name that is not known.
  */
 export function check(schema: z.ZodMiniType, value: unknown, where: string): void {
-  const result = z.safeParse(schema, value, { reportInput: true });
+  const result = parse(schema, value, where);
   if (!result.success) throw new OptionsError(result.error.issues.map((issue) => describe(issue, schema, where)).join(' '));
+}
+
+function parse(schema: z.ZodMiniType, value: unknown, where: string): ReturnType<typeof z.safeParse> {
+  try {
+    return z.safeParse(schema, value, { reportInput: true });
+  } catch (cause) {
+    throw new OptionsError(`${where}: the options could not be read; one of them, an accessor or proxy, threw.`, { cause });
+  }
 }
 
 function describe(issue: z.core.$ZodIssue, schema: z.ZodMiniType, where: string): string {

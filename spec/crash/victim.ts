@@ -51,9 +51,10 @@ export class Victim {
     await this.#signals((given) => given === 'r');
   }
 
-  /** Has it live by `plan`, on its own. */
-  live(plan: WriterPlan): void {
+  /** Has it live by `plan`, to its end. */
+  async live(plan: WriterPlan): Promise<void> {
     this.#child.send(plan);
+    await this.death;
   }
 
   /** Has it live by `plan` until what was aimed at. `onSignal` hears the signals, each with its moment in milliseconds. */
@@ -63,7 +64,7 @@ export class Victim {
       onSignal(given, performance.now());
       return given === signal && --left === 0;
     });
-    this.live(plan);
+    this.#child.send(plan);
     const tooLate = new AbortController();
     await Promise.race([aimedAt.then(() => exactly(afterMs)), delay(patienceMs, undefined, { signal: tooLate.signal }), this.death]);
     tooLate.abort();

@@ -1,4 +1,5 @@
 import type { Edit } from '../history/broken-copy.ts';
+import { diskMutants } from './disk-mutants.ts';
 import type { Column } from './form.ts';
 
 /** The library with one thing broken on purpose, and the cell that must notice. */
@@ -19,4 +20,5 @@ export const mutants: readonly Mutant[] = [
     fault: 'nothing',
     column: 'sqlite',
   },
+  ...diskMutants,
 ];

@@ -1,5 +1,5 @@
 import { asyncScheduler, VirtualTimeScheduler } from 'rxjs';
-import { memory, persistify, ProviderError, SaveError, type Batch } from 'rx-persistify';
+import { memory, persistify, ProviderError, SaveError, type Batch, type LeftOut, type ProviderSession } from 'rx-persistify';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 
 import { controlledProvider, gate, recorded, settled } from '../support/controlled-provider.ts';
@@ -287,10 +287,12 @@ describe('saving', () => {
         throw new Error('synchronously');
       },
     });
-    for (const provider of [nonsense, throwing]) {
+    const reasonless = controlledProvider(memory(), { write: () => Promise.resolve({ version: 1, leftOut: [{ index: 0 } as LeftOut] }) });
+    for (const provider of [nonsense, throwing, reasonless]) {
       const store = await persistify(provider).open('a');
       store.errors$.subscribe();
-      await expect(store.setAndSave('a', 1)).rejects.toBeInstanceOf(SaveError);
+      await expect(store.setAndSave('a', 1)).rejects.toMatchObject({ code: 'SAVE_FAILED', outcome: 'unknown' });
+      expect(store.get('a'), 'it may be stored').toBe(1);
       await store.close().catch(() => undefined);
     }
     const silent = controlledProvider(memory(), { write: () => new Promise(() => undefined) });
@@ -300,6 +302,11 @@ describe('saving', () => {
     await vi.advanceTimersByTimeAsync(7_000);
     expect(await closed).toMatchObject({ code: 'SAVE_FAILED', outcome: 'unknown', keys: ['a'] });
     await inner.close();
+  });
+
+  it.each([undefined, null, {}, { load: () => [], write: () => undefined, close: () => undefined }])('refuses a provider that opens to %o, which is no session', async (session) => {
+    const provider = { name: 'of their own', open: () => Promise.resolve(session as unknown as ProviderSession) };
+    await expect(persistify(provider).open('a')).rejects.toMatchObject({ code: 'LOAD_FAILED', message: expect.stringContaining('of their own did not answer open() with a session') as string });
   });
 
   it('lets timers have their turn between saves that are awaited in a loop', async () => {

@@ -10,11 +10,16 @@ const oldestVersion = [3, 51, 3] as const;
 /** Pages that a WAL gathers before it is copied into the file; at SQLite's 1,000 random updates took 1.4x the time (ran). */
 const checkpointPages = 16_000;
 
-/** Opens the connection that commits. */
-export function openForWriting(driver: Driver, settings: SqliteSettings): Database {
+/**
+ * Opens the connection that commits.
+ * @param look is given the connection before anything is changed: to enter WAL mode changes a file, which one that is refused must not be.
+ */
+export function openForWriting(driver: Driver, settings: SqliteSettings, look?: (database: Database) => void): Database {
   const database = new driver(settings.file, { timeout: settings.busyTimeoutMs, fileMustExist: true });
   try {
     checkVersion(single(database, 'SELECT sqlite_version()'));
+    checkLength(database, settings.file);
+    look?.(database);
     enterWriteAheadLog(database, settings.file);
     setSynchronous(database, settings);
     if (settings.durability === 'full') flushLog(settings.file);
@@ -54,6 +59,20 @@ export function checkVersion(version: unknown): void {
       throw new ProviderError(message, { kind: 'halt' });
     }
   }
+}
+
+/**
+ * What is missing of a last page that was cut off, SQLite takes for zeros, and the rows there for none.
+ * @throws CorruptDataError if it was. Where there is a log, it may hold that page, and be copied at this moment.
+ */
+function checkLength(database: Database, file: string): void {
+  single(database, 'SELECT count(*) FROM sqlite_schema'); // fails for what is no database, of which no length would be right
+  const { size } = statSync(file);
+  const excess = size % Number(single(database, 'PRAGMA page_size'));
+  if (excess === 0 || (statSync(`${file}-wal`, { throwIfNoEntry: false })?.size ?? 0) > 0) return;
+  throw new CorruptDataError(`${file} is damaged: it ends within a page, ${excess} bytes behind its begin. It is left as it is: restore a backup, or save what can be read with \`sqlite3 ${file} .recover\`.`, {
+    location: file,
+  });
 }
 
 function enterWriteAheadLog(database: Database, file: string): void {

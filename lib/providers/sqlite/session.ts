@@ -12,10 +12,8 @@ import { describeFailure } from './failures.ts';
 import { loadPages } from './load-pages.ts';
 import { LogReader } from './log-reader.ts';
 import type { SqliteSettings } from './options.ts';
+import { maxValueBytes } from './rows.ts';
 import type { Dictionary } from './schema.ts';
-
-/** SQLite's longest row (SQLITE_MAX_LENGTH as better-sqlite3 builds it), less what key and other columns may take. */
-const maxValueBytes = 1_000_000_000 - 4_096;
 
 /** Keys that are read at a stretch. */
 const readSlice = 500;

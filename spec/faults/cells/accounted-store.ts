@@ -15,7 +15,7 @@ export interface AccountedOptions {
   readonly random: Random;
   readonly mood: Mood;
   /** Options of the store, apart from the batch of the mood and retries that are soon spent. */
-  readonly configure?: (builder: Stores) => Stores;
+  readonly configure?: ((builder: Stores) => Stores) | undefined;
   /** Is given the account, a record at a time. */
   readonly write: (record: JournalRecord) => void;
 }

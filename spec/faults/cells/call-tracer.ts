@@ -4,18 +4,26 @@ import process from 'node:process';
 import { createInterface } from 'node:readline';
 
 /** The system calls after which something outside of the process may be different. */
-const calls = ['openat', 'mkdir', 'mkdirat', 'write', 'pwrite64', 'writev', 'pwritev', 'pwritev2', 'sendto', 'sendmsg', 'fsync', 'fdatasync', 'ftruncate', 'rename', 'renameat', 'renameat2', 'link', 'linkat', 'unlink', 'unlinkat'].join(',');
+const changing = ['openat', 'mkdir', 'mkdirat', 'write', 'pwrite64', 'writev', 'pwritev', 'pwritev2', 'sendto', 'sendmsg', 'fsync', 'fdatasync', 'ftruncate', 'rename', 'renameat', 'renameat2', 'link', 'linkat', 'unlink', 'unlinkat'].join(',');
 
 /** One of the lines that strace writes: what a thread does. */
 const lineFormat = /^(?:\[pid +(\d+)\] )?(.*)$/;
+/** What it does if that is a call: its name, and what it is given first, with which strace names a file or a socket. */
+const callFormat = /^(\w+)\([^<"]*[<"]([^>"]*)/;
+
+export interface Call {
+  readonly name: string;
+  /** What it is about: a file, a directory or a socket. */
+  readonly on: string;
+}
 
 /**
  * Has a process stop after each system call by which it changes anything, counts those that concern `subject`, and lets it go
  * on; so that it can be held right after one of them, whichever thread made it.
  */
 export class CallTracer {
-  /** The names of the calls that counted, in their order. */
-  readonly names: string[] = [];
+  /** What counted, in its order. */
+  readonly calls: Call[] = [];
   readonly #pid: number;
   readonly #subject: string;
   readonly #holdAfter: number;
@@ -38,7 +46,7 @@ export class CallTracer {
     this.#pid = pid;
     this.#subject = subject;
     this.#holdAfter = holdAfter;
-    const strace = spawn('strace', ['-f', '-yy', '-s', '0', '-e', `trace=${calls}`, '-e', `inject=${calls}:signal=SIGSTOP`, '-e', 'signal=SIGSTOP', '-p', String(pid)], {
+    const strace = spawn('strace', ['-f', '-yy', '-s', '0', '-e', `trace=${changing}`, '-e', `inject=${changing}:signal=SIGSTOP`, '-e', 'signal=SIGSTOP', '-p', String(pid)], {
       stdio: ['ignore', 'ignore', 'pipe'],
     });
     this.#ended = once(strace, 'close');
@@ -70,8 +78,9 @@ export class CallTracer {
 
   #called(thread: string, said: string): void {
     if (this.#changes(said)) {
-      this.names.push(said.slice(0, said.indexOf('(')));
-      if (this.names.length === this.#holdAfter) this.#holding = thread;
+      const [, name = '', on = ''] = callFormat.exec(said) ?? [];
+      this.calls.push({ name, on });
+      if (this.calls.length === this.#holdAfter) this.#holding = thread;
     }
     this.#passing.add(thread);
   }

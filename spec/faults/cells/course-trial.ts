@@ -4,11 +4,11 @@ import { join } from 'node:path';
 import { expect } from 'vitest';
 
 import type { Ground } from '../../crash/ground.ts';
-import { digestOf, readJournal, readJournalIfThere } from '../../crash/journal.ts';
+import { digestOf, readJournal, readJournalIfThere, type JournalRecord } from '../../crash/journal.ts';
 import { judge } from '../../crash/oracle.ts';
 import { Victim, type Aim } from '../../crash/victim.ts';
 import type { WriterPlan } from '../../crash/writer.ts';
-import { CallTracer } from './call-tracer.ts';
+import { CallTracer, type Call } from './call-tracer.ts';
 import { evidenceOf, writer } from './campaign.ts';
 import type { Cell } from './matrix.ts';
 
@@ -17,9 +17,11 @@ export interface Attempt {
   /** Whether it was held, and so ended by us; else it has come to its end. */
   readonly wasHeld: boolean;
   readonly acknowledged: number;
-  /** The names of its system calls; none where they were not counted. */
-  readonly calls: readonly string[];
+  /** Its system calls; none where they were not counted. */
+  readonly calls: readonly Call[];
 }
+
+const opened: Aim = { signal: 'O', times: 1, afterMs: 0 };
 
 /** Has writers follow the same course, each from nothing, strikes each at one moment of it, and looks at what is left. */
 export class CourseTrial {
@@ -48,7 +50,7 @@ export class CourseTrial {
     await victim.liveUntil(await this.#plan('the same'), aim, () => undefined);
     victim.stop();
     await this.#strikeAndKill(victim);
-    return { wasHeld: true, calls: [], acknowledged: await this.#judged(true, `after signal ${aim.signal}, ${aim.times} times`) };
+    return { wasHeld: true, calls: [], acknowledged: await this.#judged(readJournalIfThere(this.#journal), false, `after signal ${aim.signal}, ${aim.times} times`) };
   }
 
   /**
@@ -61,13 +63,30 @@ export class CourseTrial {
     await this.#traced(writer, await this.#plan('the same'), subject, killAfter);
     await writer.kill();
     const reader = this.#takeVictim();
-    await reader.liveUntil(await this.#plan('none'), { signal: 'O', times: 1, afterMs: 0 }, () => undefined);
+    await reader.liveUntil(await this.#plan('none'), opened, () => undefined);
     await this.#strikeAndKill(reader);
     await this.#keepingEvidence(`after call ${killAfter}, and a look`, async () => {
       const shown = readJournal(this.#journal).find((record) => record.type === 'opened');
       if (shown === undefined) throw new Error('The other one did not open.');
       expect(digestOf(await this.#examined()), 'what is there').toBe(shown.digest);
     });
+  }
+
+  /**
+   * Kills a writer after its system call of this number, and strikes another one after that call of its opening what was left.
+   * It is not held if it has opened before.
+   */
+  async strikeInOpening(killAfter: number, number: number, subject: string): Promise<Attempt> {
+    await this.#ground.clear();
+    const writer = this.#takeVictim();
+    await this.#traced(writer, await this.#plan('the same'), subject, killAfter);
+    await writer.kill();
+    const journal = readJournalIfThere(this.#journal);
+    const opener = this.#takeVictim();
+    const { wasHeld, tracer } = await this.#traced(opener, await this.#plan('none'), subject, number);
+    await this.#strikeAndKill(opener);
+    await tracer.end();
+    return { wasHeld, calls: tracer.calls, acknowledged: await this.#judged(journal, false, `after call ${killAfter}, and after call ${number} of the next opening`) };
   }
 
   /** Strikes after the writer's system call of this number, counting those that concern `subject`. Throws if a promise was broken. */
@@ -77,8 +96,8 @@ export class CourseTrial {
     const { wasHeld, tracer } = await this.#traced(victim, await this.#plan('the same'), subject, number);
     await this.#strikeAndKill(victim);
     await tracer.end();
-    const { names: calls } = tracer;
-    return { wasHeld, calls, acknowledged: await this.#judged(wasHeld, `after call ${wasHeld ? number : calls.length}`) };
+    const { calls } = tracer;
+    return { wasHeld, calls, acknowledged: await this.#judged(readJournalIfThere(this.#journal), !wasHeld, `after call ${wasHeld ? number : calls.length}`) };
   }
 
   #takeVictim(): Victim {
@@ -101,8 +120,8 @@ export class CourseTrial {
     await victim.ready();
     const tracer = await CallTracer.attach(victim.pid, subject, holdAfter);
     const held = tracer.held().then(() => true);
-    victim.live(plan);
-    return { wasHeld: await Promise.race([held, victim.death.then(() => false)]), tracer };
+    const over = plan.course === 'none' ? victim.liveUntil(plan, opened, () => undefined) : victim.live(plan);
+    return { wasHeld: await Promise.race([held, over.then(() => false)]), tracer };
   }
 
   async #strikeAndKill(victim: Victim): Promise<void> {
@@ -111,12 +130,13 @@ export class CourseTrial {
     if (stderr !== '' || (exitCode ?? 0) !== 0) throw new Error(`The writer failed: exit code ${String(exitCode)} ${stderr}`);
   }
 
-  async #judged(wasHeld: boolean, moment: string): Promise<number> {
+  /** @param isWhole whether everything must be there that was applied */
+  async #judged(journal: readonly JournalRecord[], isWhole: boolean, moment: string): Promise<number> {
     return this.#keepingEvidence(moment, async () => {
       const found = await this.#examined();
-      const verdict = judge({ before: new Map(), journal: readJournalIfThere(this.#journal), found });
+      const verdict = judge({ before: new Map(), journal, found });
       if (!verdict.right) throw new Error(`${verdict.wrong}: ${verdict.detail}`);
-      if (!wasHeld) expect(verdict.found, 'how far storage has got').toBe(verdict.applied);
+      if (isWhole) expect(verdict.found, 'how far storage has got').toBe(verdict.applied);
       expect(await this.#examined(), 'what is opened again').toEqual(found);
       return verdict.acknowledged;
     });

@@ -43,7 +43,10 @@ export class DiskGround implements Ground {
 
   async examine(): Promise<Inspection> {
     await this.#restore();
-    return inspect(providerAt(placeIn(this.#store, this.#provider, false)));
+    const inspection = await inspect(providerAt(placeIn(this.#store, this.#provider, false)));
+    // This process outlives the cut, as in truth none does: were its lock there again, it would count as one that is held.
+    await this.#disk.flush();
+    return inspection;
   }
 
   async keep(directory: string): Promise<void> {

@@ -17,9 +17,15 @@ export class DiskServer implements AskedServer {
   static async start(): Promise<DiskServer> {
     const directory = await mkdtemp(join(tmpdir(), 'rx-persistify-fault-'));
     const disk = await Disk.make(directory, 512);
-    const server = await EmbeddedServer.start({ parent: disk.path });
-    await disk.flush(); // initdb did not
-    return new DiskServer(directory, disk, server);
+    try {
+      const server = await EmbeddedServer.start({ parent: disk.path });
+      await disk.flush(); // initdb did not
+      return new DiskServer(directory, disk, server);
+    } catch (error) {
+      await disk.remove();
+      await rm(directory, { recursive: true, force: true });
+      throw error;
+    }
   }
 
   private constructor(directory: string, disk: Disk, server: EmbeddedServer) {

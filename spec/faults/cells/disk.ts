@@ -11,32 +11,42 @@ const run = promisify(execFile);
 const cutPower = `open(my $root, '<', $ARGV[0]) or die "open: $!"; my $flags = pack('L', 2); defined ioctl($root, 0x8004587d, $flags) or die "ioctl: $!";`;
 
 /**
- * A mount that keeps what is not flushed from the disk for as long as it can: it commits once in five minutes, and does not flush
- * by itself a file that is renamed over another.
+ * Mounts that keep what is not flushed from the disk for as long as they can: they commit once in five minutes, and do not flush
+ * by themselves a file that is renamed over another. `loose`: names and sizes may be there without the data, which then are NUL.
  */
-const options = 'loop,noatime,commit=300,noauto_da_alloc';
+const mounts = {
+  ordered: 'loop,noatime,commit=300,noauto_da_alloc',
+  loose: 'loop,noatime,commit=300,noauto_da_alloc,nodelalloc,data=writeback',
+} as const;
 
 /** An ext4 file system of its own, whose power can be cut. */
 export class Disk {
   /** Where it is mounted. */
   readonly path: string;
   readonly #image: string;
+  readonly #options: string;
   /** Is unmounted no more when the process ends. */
   readonly #takeBack: () => void;
 
   /** @param directory empty; the disk is to be removed before it is. */
-  static async make(directory: string, megabytes: number): Promise<Disk> {
-    const disk = new Disk(directory);
+  static async make(directory: string, megabytes: number, mount: keyof typeof mounts = 'ordered'): Promise<Disk> {
+    const disk = new Disk(directory, mounts[mount]);
     await mkdir(disk.path);
     await chmod(directory, 0o755); // also servers that run as somebody else must come through
     await writeFile(disk.#image, '');
     await truncate(disk.#image, megabytes * 1024 * 1024);
     await run('mkfs.ext4', ['-q', disk.#image]);
-    await disk.#mount();
+    try {
+      await disk.#mount();
+    } catch (error) {
+      await disk.remove();
+      throw error;
+    }
     return disk;
   }
 
-  private constructor(directory: string) {
+  private constructor(directory: string, options: string) {
+    this.#options = options;
     this.path = join(directory, 'disk');
     this.#image = join(directory, 'disk.image');
     this.#takeBack = onProcessEnd(() => void spawnSync('umount', ['--lazy', this.path], { stdio: 'ignore' }));
@@ -64,7 +74,7 @@ export class Disk {
   }
 
   async #mount(): Promise<void> {
-    await run('mount', ['-o', options, this.#image, this.path]);
+    await run('mount', ['-o', this.#options, this.#image, this.path]);
   }
 
   /** The processes that were killed may still be on their way. */

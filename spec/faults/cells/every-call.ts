@@ -1,6 +1,7 @@
 import type { Ground } from '../../crash/ground.ts';
 import type { Tally } from '../form.ts';
-import { CourseTrial, type Attempt } from './course-trial.ts';
+import type { Call } from './call-tracer.ts';
+import { CourseTrial } from './course-trial.ts';
 import type { Cell } from './matrix.ts';
 
 export interface EveryCallOptions {
@@ -19,25 +20,20 @@ export interface EveryCallOptions {
 export async function everyCall(cell: Cell, { what, ground, subject, most, rounds = 1 }: EveryCallOptions): Promise<Tally> {
   const trial = new CourseTrial(cell, ground, what);
   try {
-    const whole = await trial.strikeAfterCall(Infinity, subject);
-    const { length } = whole.calls;
-    const tally = { tries: 0, calls: length, acknowledged: whole.acknowledged, 'one call late': 0 };
-    const count = (number: number, { calls, acknowledged }: Attempt): void => {
-      tally.tries++;
-      tally.acknowledged += acknowledged;
-      if (calls.length !== number) tally['one call late']++;
-    };
+    const { calls, acknowledged } = await trial.strikeAfterCall(Infinity, subject);
+    const tally = { tries: 0, calls: calls.length, acknowledged, 'one call late': 0 };
     for (let round = 1; round <= rounds; round++) {
-      const step = Math.max(1, length / most);
-      const offset = step === 1 ? 1 : cell.random.next() * step + 0.5;
-      for (let at = offset; most === Infinity || at < length + 0.5; at += step) {
-        const attempt = await trial.strikeAfterCall(Math.round(at), subject);
-        if (!attempt.wasHeld) break;
-        count(Math.round(at), attempt);
+      for (const number of most === Infinity ? naturals() : spread(stepsOf(calls), most, cell)) {
+        const attempt = await trial.strikeAfterCall(number, subject);
+        if (!attempt.wasHeld && number > calls.length) break; // how many there are varies a little
+        if (!attempt.wasHeld) continue;
+        tally.tries++;
+        tally.acknowledged += attempt.acknowledged;
+        if (attempt.calls.length !== number) tally['one call late']++;
       }
     }
     if (tally.tries === 0) throw new Error('Nothing was tried.');
-    return { ...tally, ...numbersOf(whole.calls) };
+    return { ...tally, ...numbersOf(calls) };
   } finally {
     await trial.end();
   }
@@ -51,12 +47,11 @@ export async function unflushed(cell: Cell, { what, ground, subject, most, round
   const trial = new CourseTrial(cell, ground, what);
   try {
     const { calls } = await trial.strikeAfterCall(Infinity, subject);
-    const places = calls.flatMap((_name, index) => (isFlush(calls[index + 1]) && !isFlush(calls[index]) ? [index + 1] : []));
-    const step = Math.max(1, places.length / most);
+    const places = stepsOf(calls).filter((number) => isFlush(calls[number]) && !isFlush(calls[number - 1]));
     let tries = 0;
     for (let round = 1; round <= rounds; round++) {
-      for (let at = cell.random.next() * step; at < places.length; at += step) {
-        await trial.strikeBehindLook(places[Math.floor(at)] ?? 1, subject);
+      for (const number of spread(places, most, cell)) {
+        await trial.strikeBehindLook(number, subject);
         tries++;
       }
     }
@@ -67,12 +62,57 @@ export async function unflushed(cell: Cell, { what, ground, subject, most, round
   }
 }
 
-function isFlush(name = ''): boolean {
-  return name === 'fsync' || name === 'fdatasync';
+/** How many writers are killed, to have all calls of the opening after each of them, if there is no end. */
+const killedWriters = 12;
+
+/** Kills writers at places that are spread over their course, and strikes others in their opening what was left. */
+export async function everyCallOfOpening(cell: Cell, { what, ground, subject, most }: EveryCallOptions): Promise<Tally> {
+  const trial = new CourseTrial(cell, ground, what);
+  try {
+    const { calls } = await trial.strikeAfterCall(Infinity, subject);
+    const writers = Math.min(most, killedWriters);
+    const tally = { tries: 0, writers: 0, acknowledged: 0 };
+    for (const killAfter of spread(stepsOf(calls), writers, cell)) {
+      const { calls: ofOpening } = await trial.strikeInOpening(killAfter, Infinity, subject);
+      const all = ofOpening.map((_call, index) => index + 1);
+      for (const number of most === Infinity ? all : spread(all, 1, cell)) {
+        const { wasHeld, acknowledged } = await trial.strikeInOpening(killAfter, number, subject);
+        if (wasHeld) tally.tries++;
+        tally.acknowledged += acknowledged;
+      }
+      tally.writers++;
+    }
+    if (tally.tries === 0) throw new Error('Nothing was tried.');
+    return tally;
+  } finally {
+    await trial.end();
+  }
 }
 
-function numbersOf(names: readonly string[]): Tally {
-  const numbers: Record<string, number> = {};
-  for (const name of names) numbers[name] = (numbers[name] ?? 0) + 1;
-  return numbers;
+/** The numbers of the calls that are the last ones of their kind on their file for now. */
+function stepsOf(calls: readonly Call[]): readonly number[] {
+  const isLast = ({ name, on }: Call, next: Call | undefined): boolean => next?.name !== name || next.on !== on;
+  return calls.flatMap((call, index) => (isLast(call, calls[index + 1]) ? [index + 1] : []));
+}
+
+/** So many of them at most, at even distances from a random beginning. */
+function spread(numbers: readonly number[], most: number, { random }: Cell): readonly number[] {
+  if (numbers.length <= most) return numbers;
+  const distance = numbers.length / most;
+  const begin = random.next() * distance;
+  return Array.from({ length: most }, (_, index) => numbers[Math.floor(begin + index * distance)] ?? 1);
+}
+
+function* naturals(): Generator<number> {
+  for (let number = 1; ; number++) yield number;
+}
+
+function isFlush(call: Call | undefined): boolean {
+  return call?.name === 'fsync' || call?.name === 'fdatasync';
+}
+
+function numbersOf(calls: readonly Call[]): Tally {
+  const counts: Record<string, number> = {};
+  for (const { name } of calls) counts[name] = (counts[name] ?? 0) + 1;
+  return counts;
 }

@@ -1,4 +1,5 @@
 import { spawnSync } from 'node:child_process';
+import { tmpdir } from 'node:os';
 import process from 'node:process';
 
 const found = {
@@ -6,7 +7,8 @@ const found = {
   root: () => process.getuid?.() === 0,
   strace: () => runs('strace', '-V'),
   prlimit: () => runs('prlimit', '-V'),
-  chattr: () => runs('chattr', '-V'),
+  /** Where temporary directories are made. */
+  chattr: () => runs('lsattr', '-d', tmpdir()),
   'mkfs.ext4': () => runs('mkfs.ext4', '-V'),
   perl: () => runs('perl', '-v'),
   /** Also whether a file system can be mounted at all, which a container may forbid. */

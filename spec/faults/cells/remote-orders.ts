@@ -4,9 +4,12 @@ import type { JournalRecord } from '../../crash/journal.ts';
 import type { Place } from '../../crash/place.ts';
 import type { Mood } from '../../crash/workload.ts';
 
-/** What a process is asked to do with its store; each order is answered once. `recover`: to wait until everything is saved. */
+/**
+ * What a process is asked to do with its store; each order is answered once. `recover`: to wait until everything is saved.
+ * `isDefault`: batches and retries are as a user has them who says nothing.
+ */
 export type Order =
-  | { readonly type: 'open'; readonly place: Place; readonly seed: number; readonly mood: Mood }
+  | { readonly type: 'open'; readonly place: Place; readonly seed: number; readonly mood: Mood; readonly isDefault?: boolean }
   | { readonly type: 'live'; readonly actions: number }
   | { readonly type: 'flush' }
   | { readonly type: 'recover'; readonly withinMs: number }

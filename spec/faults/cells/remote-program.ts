@@ -7,7 +7,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import type { JournalRecord } from '../../crash/journal.ts';
 import { providerAt } from '../../crash/place.ts';
 import { Random } from '../../crash/random.ts';
-import { AccountedStore } from './accounted-store.ts';
+import { AccountedStore, type Stores } from './accounted-store.ts';
 import { hurry } from './hurry.ts';
 import { failureOfOrder, toldOf, type Message, type Order } from './remote-orders.ts';
 
@@ -48,7 +48,7 @@ async function obey(order: Order): Promise<Answer> {
   switch (order.type) {
     case 'open':
       accounted = undefined;
-      accounted = await AccountedStore.open({ provider: providerAt(order.place), random: new Random(order.seed), mood: order.mood, write: record });
+      accounted = await AccountedStore.open({ provider: providerAt(order.place), random: new Random(order.seed), mood: order.mood, configure: order.isDefault === true ? asByDefault : undefined, write: record });
       accounted.store.errors$.subscribe((failure) => tell({ type: 'told', told: toldOf(failure) }));
       return { isDone: true };
     case 'live':
@@ -64,6 +64,10 @@ async function obey(order: Order): Promise<Answer> {
       await opened().close();
       return { isDone: true };
   }
+}
+
+function asByDefault(builder: Stores): Stores {
+  return builder.withBatch({ size: 1_000, intervalMs: 100 }).withRetry({ maxAttempts: 5, delayMs: 200, maxDelayMs: 10_000, probeMs: 1_000 });
 }
 
 /** Waits, and asks for nothing. */

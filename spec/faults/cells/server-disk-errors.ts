@@ -4,6 +4,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { expect } from 'vitest';
 
 import type { TestServer } from '../../providers/postgres/server.ts';
+import { recovered } from './given-back.ts';
 import type { Cell, Trial } from './matrix.ts';
 import type { Storages } from './storages.ts';
 import { Subject } from './subject.ts';
@@ -19,18 +20,22 @@ export const durableServer = { settings: { fsync: 'on', wal_writer_delay: '10ms'
 export function serverFailsOnce(storages: Storages, calls: Failing['calls']): Trial {
   return async (cell) => {
     const { server } = storages;
-    const tally = { cycles: 0, 'calls failed': 0, acknowledged: 0 };
+    const tally = { cycles: 0, 'calls failed': 0, 'failures told': 0, acknowledged: 0 };
     for (; tally.cycles < cell.times(2, 60); tally.cycles++) {
       const { subject, storage } = await opened(storages, cell);
       const injection = await failCalls(await writersOf(server), join(cell.directory, 'strace'), { calls, error: 'EIO', when: String(cell.random.magnitude(1, 20)) });
-      await subject.live(200);
+      const before = panicsOf(server);
+      for (let rounds = 0; rounds < 40 && panicsOf(server) === before; rounds++) await subject.live(100);
+      await subject.live(20);
       tally['calls failed'] += await injection.heal();
       await recovered(subject);
-      expect(subject.hasTold('PROVIDER')).toBe(true);
+      tally['failures told'] += subject.failures.length;
+      for (const { error } of subject.failures) expect(error).toMatchObject({ code: 'PROVIDER', kind: 'retry' });
       await subject.close();
       tally.acknowledged += (await subject.expectKept(storage.provider(), { isWhole: true })).acknowledged;
     }
     expect(tally['calls failed']).toBeGreaterThanOrEqual(tally.cycles);
+    expect(tally['failures told']).toBeGreaterThan(0);
     return tally;
   };
 }
@@ -59,17 +64,16 @@ export function serverFailsForEver(storages: Storages, calls: Failing['calls']):
   };
 }
 
+function panicsOf(server: TestServer): number {
+  return server.server.log.split('PANIC').length - 1;
+}
+
 async function opened(storages: Storages, cell: Cell) {
   const storage = storages.fresh(cell);
   const subject = await Subject.open({ provider: storage.provider(), random: cell.random });
   await subject.live(40);
   expect(await subject.flush()).toBe(true);
   return { subject, storage };
-}
-
-/** Waits until everything is saved, and asks for nothing. */
-async function recovered({ store }: Subject): Promise<void> {
-  await expect.poll(() => store.status.pending, { timeout: 30_000 }).toBe(0);
 }
 
 /** The processes that write the log for clients. */

@@ -17,6 +17,7 @@ const inMemory = absent('it lives and ends with its process, and says so');
 
 /** As soon as the first change is acknowledged. */
 const first = { signal: 'a', times: 1, afterMs: 0 };
+
 let server: Promise<DiskServer> | undefined;
 afterAll(async () => {
   await (await server)?.remove();
@@ -26,7 +27,7 @@ type OnGround<Kind extends Ground> = (cell: Cell, ground: Kind) => Promise<Tally
 
 function onDisk(provider: 'json-file' | 'sqlite', trial: OnGround<DiskGround>): Trial {
   return async (cell) => {
-    const disk = await Disk.make(cell.directory, 256);
+    const disk = await Disk.make(cell.directory, 256, cell.random.chance(0.5) ? 'ordered' : 'loose');
     try {
       return await trial(cell, new DiskGround(provider, disk));
     } finally {
@@ -55,7 +56,7 @@ const firstWrites: OnGround<Ground> = async (cell, ground) => {
   return { cuts, acknowledged };
 };
 const afterLooks: OnGround<DiskGround> = (cell, ground) => unflushed(cell, { what, ground, subject: ground.subject, most: cell.times(6, Infinity), rounds: cell.times(1, 3) });
-const atCalls: OnGround<DiskGround> = (cell, ground) => everyCall(cell, { what, ground, subject: ground.subject, most: cell.times(10, Infinity), rounds: cell.times(1, 3) });
+const atCalls: OnGround<DiskGround> = (cell, ground) => everyCall(cell, { what, ground, subject: ground.subject, most: cell.times(10, Infinity), rounds: cell.times(1, 5) });
 
 row(3, 'the power is cut', () => {
   fault('after the first acknowledgement of a new store', {

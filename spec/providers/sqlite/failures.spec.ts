@@ -14,6 +14,25 @@ describe.each(modes)('opening, $mode', ({ worker }) => {
     expect(readFileSync(file, 'utf8')).toBe(contents.repeat(20));
   });
 
+  it('refuses a file whose last page was cut off, as SQLite takes what is missing for zeros', async () => {
+    const file = temporaryFile();
+    const dictionary = await open({ file, worker });
+    await dictionary.write(...Array.from({ length: 200 }, (_, index) => set(`key ${index}`, '"of some length"')));
+    await dictionary.close();
+    const cut = readFileSync(file).subarray(0, -100);
+    writeFileSync(file, cut);
+    await expect(open({ file, worker })).rejects.toMatchObject({ code: 'CORRUPT_DATA', location: file, message: expect.stringContaining('ends within a page, 3996 bytes behind its begin') as string });
+    expect(readFileSync(file).equals(cut)).toBe(true);
+  });
+
+  it('leaves a database that it refuses as it is, its journal mode included', async () => {
+    const file = temporaryFile();
+    inspect(file).exec('CREATE TABLE prefs (key TEXT PRIMARY KEY, value TEXT NOT NULL, created TEXT, updated TEXT)');
+    const before = readFileSync(file);
+    await expect(open({ file, worker })).rejects.toMatchObject({ kind: 'halt', message: expect.stringContaining('cannot hold the dictionary') as string });
+    expect(readFileSync(file).equals(before)).toBe(true);
+  });
+
   it('refuses a directory', async () => {
     const file = dirname(temporaryFile());
     await expect(open({ file, worker })).rejects.toMatchObject({ code: 'PROVIDER', kind: 'halt', message: `${file} is a directory; the option "file" should be the path of a file in it.` });
