@@ -57,24 +57,6 @@ export const damageMutants: readonly Mutant[] = [
     column: 'json-file',
   },
   {
-    name: 'json-file: the lock is not checked before a record is acknowledged',
-    edits: [
-      { file: 'providers/json-file/journal.js', find: 'this.#start.lock.check();\n            log.end = end;', replace: 'log.end = end;' },
-    ],
-    row: 8,
-    fault: 'a stopped owner',
-    column: 'json-file',
-  },
-  {
-    name: "json-file: any claimant of a dead owner's lock gets it",
-    edits: [
-      { file: 'providers/json-file/lock.js', find: 'if ((await succession(files))?.heir.id === owner.id)', replace: 'if (true)' },
-    ],
-    row: 8,
-    fault: 'three openers',
-    column: 'json-file',
-  },
-  {
     name: 'json-file: a pid that is used again passes for the owner',
     edits: [
       { file: 'providers/json-file/owner.js', find: 'found.startedAt === owner.startedAt && !found.ended', replace: '!found.ended' },
@@ -82,15 +64,6 @@ export const damageMutants: readonly Mutant[] = [
     row: 8,
     fault: 'pid that is used',
     column: 'json-file',
-  },
-  {
-    name: 'postgres: first openers do not wait for each other',
-    edits: [
-      { file: 'providers/postgres/schema.js', find: 'SELECT pg_advisory_xact_lock(hashtext(', replace: 'SELECT length(text(' },
-    ],
-    row: 8,
-    fault: 'three openers',
-    column: 'postgres',
   },
   {
     name: 'json-file: a newer format is opened',

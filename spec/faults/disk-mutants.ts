@@ -4,7 +4,10 @@ import type { Mutant } from './mutants.ts';
 export const diskMutants: readonly Mutant[] = [
   {
     name: 'json-file: a flush that fails is taken for one that did not',
-    edits: [{ file: 'providers/json-file/append.js', find: '        fdatasyncSync(fd);', replace: '        try { fdatasyncSync(fd); } catch {}' }],
+    edits: [
+      { file: 'providers/json-file/append.js', find: '        fdatasyncSync(fd);', replace: '        try { fdatasyncSync(fd); } catch {}' },
+      { file: 'providers/json-file/append.js', find: 'await file.datasync();', replace: 'await file.datasync().catch(() => undefined);' },
+    ],
     row: 4,
     fault: 'fsync fails for ever',
     column: 'json-file',

@@ -32,15 +32,6 @@ export const serverMutants: readonly Mutant[] = [
     column: 'postgres',
   },
   {
-    name: 'postgres: what a writer expects of its key is not checked',
-    edits: [
-      { file: 'providers/postgres/commit-function.js', find: 'IF $4 IS NOT NULL AND ', replace: 'IF false AND ' },
-    ],
-    row: 10,
-    fault: 'transactions cannot be serialized',
-    column: 'postgres',
-  },
-  {
     name: 'postgres: a deadlock is nothing to try again for',
     edits: [
       { file: 'providers/postgres/failures.js', find: "['40', { kind: 'retry' }]", replace: "['40', { kind: 'halt' }]" },

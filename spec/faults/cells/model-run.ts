@@ -79,6 +79,7 @@ export async function follow(storage: Storage, { ttl, commands }: Plan): Promise
       session = await perform(command, { session, model, storage, ttl, now });
       if ('step' in command && isUndone(command.step)) model.order(session.store.keys());
       await compare(session, model);
+      model.remember();
     }
   } finally {
     await session.dispose();
@@ -152,6 +153,7 @@ async function perform(command: Command, { session, model, storage, ttl, now }: 
       if (ttl === 'sliding') await flush();
       const other = await Session.open(storage(true), ttl, now);
       await session.dispose();
+      model.savedAt(session.saves.at(-1)?.seq ?? 0);
       model.reopen();
       expectSame(other, model);
       return other;

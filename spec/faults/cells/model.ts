@@ -32,6 +32,9 @@ export class Model {
   #now: number;
   readonly #ttl: Plan['ttl'];
   #depth = 0;
+  /** At which `seq` all was saved. */
+  #savedSeq = 0;
+  readonly #moments = new Map<number, Map<string, Entry>>();
 
   constructor(now: number, ttl: Plan['ttl']) {
     this.#now = now;
@@ -98,6 +101,17 @@ export class Model {
 
   saved(): void {
     this.base = new Map(this.view);
+    this.#savedSeq = this.seq;
+  }
+
+  /** To be known by its `seq` later on. */
+  remember(): void {
+    this.#moments.set(this.seq, new Map(this.view));
+  }
+
+  /** A store may save earlier than it has to: it was saved as it was at this `seq`. */
+  savedAt(seq: number): void {
+    if (seq > this.#savedSeq) this.base = this.#moments.get(seq) ?? this.base;
   }
 
   /** Takes what storage has, and tells the differences. */
@@ -116,6 +130,8 @@ export class Model {
   reopen(): void {
     this.view = new Map([...this.base].filter(([, { deadline }]) => deadline > this.#now).map(([key, entry]) => [key, { ...entry, own: undefined }]));
     this.base = new Map(this.view);
+    this.#moments.clear();
+    this.#savedSeq = 0;
     this.seq = 0;
     this.told = [];
   }
