@@ -1,12 +1,12 @@
 /** What the open dictionaries of one provider have in common: it is opened with the first, and let go of with the last. */
 export class SharedAccess<T> {
-  readonly #open: () => Promise<T>;
+  readonly #open: () => T | Promise<T>;
   readonly #close: (access: T) => Promise<void>;
   #users = 0;
   #access: Promise<T> | undefined;
   #closing: Promise<void> = Promise.resolve();
 
-  constructor(open: () => Promise<T>, close: (access: T) => Promise<void>) {
+  constructor(open: () => T | Promise<T>, close: (access: T) => Promise<void>) {
     this.#open = open;
     this.#close = close;
   }

@@ -126,7 +126,7 @@ export const diskMutants: readonly Mutant[] = [
   },
   {
     name: 'sqlite: the wait for a lock holds the event loop',
-    edits: [{ file: 'providers/sqlite/connection.js', find: "look) {\n    const database = new driver(settings.file, { timeout: settings.busyTimeoutMs,", replace: "look) {\n    const database = new driver(settings.file, { timeout: 300," }],
+    edits: [{ file: 'providers/sqlite/connection.js', find: 'isWaiting ? lockWaitMs : 0', replace: '300' }],
     row: 9,
     fault: 'write lock',
     column: 'sqlite',

@@ -29,12 +29,9 @@ export class Connections {
   #users = 0;
   #onIdle: () => void = ignore;
 
-  static async open(settings: PostgresSettings): Promise<Connections> {
+  constructor(settings: PostgresSettings) {
     const isDriverNeeded = settings.pool === undefined || typeof settings.listen !== 'boolean';
-    return new Connections(settings, isDriverNeeded ? await loadDriver() : undefined);
-  }
-
-  private constructor(settings: PostgresSettings, driver: Driver | undefined) {
+    const driver = isDriverNeeded ? loadDriver() : undefined;
     this.#settings = settings;
     this.#driver = driver;
     if (settings.pool === undefined && driver !== undefined) {

@@ -1,6 +1,9 @@
 import { EventEmitter } from 'node:events';
 
+import type pg from 'pg';
+
 import { ProviderError } from '../../errors.ts';
+import { loadPeer } from '../load-peer.ts';
 
 /** A statement as node-postgres takes it, answered with rows as arrays. */
 export interface Statement {
@@ -85,13 +88,13 @@ export interface Driver {
 
 /**
  * Loads pg, which is an optional peer: only once a dictionary is opened.
- * @throws ProviderError that names the npm command, if it is missing.
+ * @throws ProviderError that names the npm command, if it is missing; of kind `retry`, if no file can be opened.
  */
-export async function loadDriver(): Promise<Driver> {
+export function loadDriver(): Driver {
   try {
-    const { default: driver } = await import('pg');
-    return driver;
+    return loadPeer('pg') as typeof pg;
   } catch (error) {
+    if (error instanceof ProviderError) throw error;
     const reason = error instanceof Error ? error.message : String(error);
     throw new ProviderError(`The postgres provider needs the package pg, which cannot be loaded (${reason}): npm install pg`, { kind: 'halt', cause: error });
   }

@@ -10,9 +10,9 @@ export interface ServerAccess {
   readonly feed: ServerFeed;
 }
 
-export async function connectToServer(settings: PostgresSettings): Promise<ServerAccess> {
+export function connectToServer(settings: PostgresSettings): ServerAccess {
   const { listen, pollMs, connectTimeoutMs } = settings;
-  const connections = await Connections.open(settings);
+  const connections = new Connections(settings);
   const feed = new ServerFeed({ connections, listens: listen !== false, pollMs, timeoutMs: 2 * connectTimeoutMs });
   return { connections, doorbell: new Doorbell(connections), feed };
 }

@@ -3,7 +3,7 @@ import type { BatchResult } from '../../mutation.ts';
 import type { Bookkeeping } from './bookkeeping.ts';
 import type { DataStatements } from './data-statements.ts';
 import type { Database } from './driver.ts';
-import { isInputOutputFailure, isRefusal } from './failures.ts';
+import { isBusy, isInputOutputFailure, isRefusal } from './failures.ts';
 import { LeftOutMutations, withConflicts } from '../left-out.ts';
 import { kinds, numberAt, type PackedBatch } from '../packed-batch.ts';
 
@@ -12,10 +12,15 @@ export interface CommitTarget {
   readonly database: Database;
   readonly data: DataStatements;
   readonly bookkeeping: Bookkeeping;
+  /** For how long another connection's lock is waited for. */
+  readonly busyTimeoutMs: number;
 }
 
-/** Work that pauses every 1,000 rows or so: the main thread lets other things happen there, a worker looks whether it is still wanted. */
-export type Sliced<T> = Generator<undefined, T, undefined>;
+/**
+ * Work that pauses every 1,000 rows or so: the main thread lets other things happen there, a worker looks whether it is still wanted.
+ * At a pause that is `locked` it goes on in about a millisecond, as there is a lock to wait for.
+ */
+export type Sliced<T> = Generator<'locked' | undefined, T, undefined>;
 
 /** What an unfinished write is ended with when nobody wants it any more. */
 export function abandoned(): ProviderError {
@@ -33,7 +38,7 @@ export function* commitBatch(target: CommitTarget, batch: PackedBatch): Sliced<B
   const refused = new LeftOutMutations(batch);
   for (;;) {
     try {
-      return yield* inTransaction(target.database, attempt(target, batch, refused));
+      return yield* inTransaction(target, attempt(target, batch, refused));
     } catch (error) {
       if (!isRefusal(error)) throw error;
       const known = refused.size;
@@ -131,7 +136,8 @@ function touchOrExpire(data: DataStatements, batch: PackedBatch, index: number, 
 }
 
 /** Tries each mutation on its own, in a transaction that is undone, and leaves out those that the table refuses. */
-function* findRefused({ database, data }: CommitTarget, batch: PackedBatch, refused: LeftOutMutations): Sliced<undefined> {
+function* findRefused(target: CommitTarget, batch: PackedBatch, refused: LeftOutMutations): Sliced<undefined> {
+  const { database, data } = target;
   const { sets, deletes, others, clear } = byKind(batch, refused);
   const now = Date.now();
   const pace = new Pace();
@@ -141,7 +147,7 @@ function* findRefused({ database, data }: CommitTarget, batch: PackedBatch, refu
     [deletes, index => data.delete(batch, [index])],
     [others, index => touchOrExpire(data, batch, index, now)],
   ];
-  begin(database);
+  yield* begin(target);
   try {
     for (const [indexes, store] of attempts) {
       for (const index of indexes) {
@@ -149,7 +155,7 @@ function* findRefused({ database, data }: CommitTarget, batch: PackedBatch, refu
         const message = refusalOf(() => store(index));
         if (message !== undefined) refused.add(index, 'refused', message);
         // A trigger may answer with RAISE(ROLLBACK), which ends the transaction.
-        if (!database.inTransaction) begin(database);
+        if (!database.inTransaction) yield* begin(target);
       }
     }
   } finally {
@@ -168,8 +174,9 @@ function refusalOf(store: () => void): string | undefined {
   }
 }
 
-function* inTransaction<T>(database: Database, work: Sliced<T>): Sliced<T> {
-  begin(database);
+function* inTransaction<T>(target: CommitTarget, work: Sliced<T>): Sliced<T> {
+  const { database } = target;
+  yield* begin(target);
   try {
     const result = yield* work;
     commit(database);
@@ -179,9 +186,22 @@ function* inTransaction<T>(database: Database, work: Sliced<T>): Sliced<T> {
   }
 }
 
-/** Takes the write lock at once: a transaction that reads first and then writes can get a SQLITE_BUSY that no waiting cures. */
-function begin(database: Database): void {
-  database.exec('BEGIN IMMEDIATE');
+/**
+ * Takes the write lock at once: a transaction that reads first and then writes can get a SQLITE_BUSY that no waiting cures.
+ * The lock has no queue, and is free between two commits of another process for some tenths of a millisecond: SQLite's own
+ * waiting, with pauses of up to 100 ms, finds it so ever more rarely as the disk is slower, and holds the thread meanwhile.
+ */
+function* begin({ database, busyTimeoutMs }: CommitTarget): Sliced<void> {
+  let giveUpAt: number | undefined;
+  for (;;) {
+    try {
+      database.exec('BEGIN IMMEDIATE');
+      return;
+    } catch (error) {
+      if (!isBusy(error) || performance.now() >= (giveUpAt ??= performance.now() + busyTimeoutMs)) throw error;
+    }
+    yield 'locked';
+  }
 }
 
 function commit(database: Database): void {

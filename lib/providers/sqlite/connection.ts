@@ -7,6 +7,9 @@ import type { SqliteSettings } from './options.ts';
 /** The oldest SQLite without the bug that can lose a commit when a WAL is reset beside a second connection (sqlite.org/wal.html). */
 const oldestVersion = [3, 51, 3] as const;
 
+/** How long a statement waits for another connection's lock within SQLite, which holds the thread; commits wait outside it. */
+const lockWaitMs = 50;
+
 /** Pages that a WAL gathers before it is copied into the file; at SQLite's 1,000 random updates took 1.4x the time (ran). */
 const checkpointPages = 16_000;
 
@@ -15,7 +18,7 @@ const checkpointPages = 16_000;
  * @param look is given the connection before anything is changed: to enter WAL mode changes a file, which one that is refused must not be.
  */
 export function openForWriting(driver: Driver, settings: SqliteSettings, look?: (database: Database) => void): Database {
-  const database = new driver(settings.file, { timeout: settings.busyTimeoutMs, fileMustExist: true });
+  const database = new driver(settings.file, { timeout: lockWaitMs, fileMustExist: true });
   try {
     checkVersion(single(database, 'SELECT sqlite_version()'));
     checkLength(database, settings.file);
@@ -37,7 +40,7 @@ export function openForWriting(driver: Driver, settings: SqliteSettings, look?: 
 
 /** Opens a connection that cannot write. It is no `readonly` one: such a one cannot recover a WAL that a crash left. */
 export function openForReading(driver: Driver, settings: SqliteSettings): Database {
-  const database = new driver(settings.file, { timeout: settings.busyTimeoutMs, fileMustExist: true });
+  const database = new driver(settings.file, { timeout: lockWaitMs, fileMustExist: true });
   try {
     database.pragma('query_only = ON');
     return database;
@@ -45,6 +48,11 @@ export function openForReading(driver: Driver, settings: SqliteSettings): Databa
     database.close();
     throw error;
   }
+}
+
+/** Whether a connection's statements wait for locks. */
+export function waitForLocks(database: Database, isWaiting: boolean): void {
+  database.pragma(`busy_timeout = ${isWaiting ? lockWaitMs : 0}`);
 }
 
 /** @throws ProviderError if this version of SQLite can lose commits in WAL mode. */

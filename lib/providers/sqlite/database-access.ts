@@ -16,10 +16,10 @@ export interface DatabaseAccess {
 }
 
 export async function openDatabase(settings: SqliteSettings, worker: boolean): Promise<DatabaseAccess> {
-  const driver = await loadDriver();
+  const driver = loadDriver();
   await prepareFile(settings.file);
   const feed = new FeedAccess(driver, settings);
-  const committer = worker ? new WorkerCommitter(settings) : new MainThreadCommitter(settings);
+  const committer = worker ? new WorkerCommitter(settings) : new MainThreadCommitter(driver, settings);
   return { driver, committer, reader: new Reader(driver, settings), feed };
 }
 

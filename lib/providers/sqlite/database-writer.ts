@@ -2,7 +2,7 @@ import { ProviderError } from '../../errors.ts';
 import type { BatchResult } from '../../mutation.ts';
 import { Bookkeeping } from './bookkeeping.ts';
 import { commitBatch, type CommitTarget, type Sliced } from './commit.ts';
-import { checkAfterFailure, fileIdentity, openForWriting } from './connection.ts';
+import { checkAfterFailure, fileIdentity, openForWriting, waitForLocks } from './connection.ts';
 import { DataStatements } from './data-statements.ts';
 import type { Database, Driver } from './driver.ts';
 import { describeFailure, isBusy, isInputOutputFailure } from './failures.ts';
@@ -35,7 +35,13 @@ export class DatabaseWriter {
     return this.#telling(`Opening ${JSON.stringify(name)}`, () => {
       const { columns, file } = this.#settings;
       const request = { name, table, columns, file };
-      return openDictionary(this.#connect((database) => checkDictionary(database, request)), request);
+      const database = this.#connect((database) => checkDictionary(database, request));
+      waitForLocks(database, true);
+      try {
+        return openDictionary(database, request);
+      } finally {
+        waitForLocks(database, false);
+      }
     });
   }
 
@@ -51,6 +57,7 @@ export class DatabaseWriter {
   /** Copies the log into the file, as far as nobody reads it, and lets go of the file. */
   close(): void {
     try {
+      if (this.#database !== undefined) waitForLocks(this.#database, true);
       this.#database?.pragma('wal_checkpoint(TRUNCATE)');
     } catch {
       // It spares the next one that opens the file some work; every commit is durable without it.
@@ -66,6 +73,7 @@ export class DatabaseWriter {
         database,
         data: new DataStatements(database, dictionary.table, this.#settings.columns),
         bookkeeping: new Bookkeeping(database, dictionary, this.#settings.file),
+        busyTimeoutMs: this.#settings.busyTimeoutMs,
       };
       this.#targets.set(dictionary.name, target);
     }
@@ -78,6 +86,7 @@ export class DatabaseWriter {
     const database = openForWriting(this.#driver, this.#settings, look);
     try {
       if (this.#suspect) checkAfterFailure(database, this.#settings.file);
+      waitForLocks(database, false);
     } catch (error) {
       database.close();
       throw error;

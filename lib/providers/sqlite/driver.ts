@@ -1,8 +1,10 @@
 import { readFileSync } from 'node:fs';
-import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
 
+import type BetterSqlite3 from 'better-sqlite3';
+
 import { ProviderError } from '../../errors.ts';
+import { findPeer, loadPeer } from '../load-peer.ts';
 
 /** What is used of a better-sqlite3 statement. Structural, so that the public types need no package that a user may lack. */
 export interface Statement {
@@ -28,17 +30,18 @@ export type Driver = new (file: string, options: { readonly timeout: number; rea
 
 /**
  * Loads better-sqlite3, which is an optional peer: only once a dictionary is opened, and only if it fits this Node.
- * @throws ProviderError that names the npm command, if it is missing or unfit.
+ * @throws ProviderError that names the npm command, if it is missing or unfit; of kind `retry`, if no file can be opened.
  */
-export async function loadDriver(): Promise<Driver> {
+export function loadDriver(): Driver {
   const problem = unfitDriver(installedVersion(), process.versions.node);
   if (problem !== undefined) throw new ProviderError(problem, { kind: 'halt' });
   try {
-    const { default: driver } = await import('better-sqlite3');
+    const driver: Driver = loadPeer('better-sqlite3') as typeof BetterSqlite3;
     // The native part is loaded with the first connection only.
-    new driver(':memory:').close();
+    new driver(':memory:', { timeout: 0, fileMustExist: false }).close();
     return driver;
   } catch (error) {
+    if (error instanceof ProviderError) throw error;
     const reason = error instanceof Error ? error.message : String(error);
     const message = `better-sqlite3 cannot be loaded (${reason}). \`npm rebuild better-sqlite3\` may mend it.`;
     throw new ProviderError(message, { kind: 'halt', cause: error });
@@ -59,13 +62,9 @@ export function unfitDriver(version: string | undefined, nodeVersion: string): s
 
 /** The version that stands in better-sqlite3/package.json, read without loading anything native. */
 function installedVersion(): string | undefined {
-  const require = createRequire(import.meta.url);
-  let folder: string;
-  try {
-    folder = dirname(require.resolve('better-sqlite3'));
-  } catch {
-    return undefined;
-  }
+  const main = findPeer('better-sqlite3');
+  if (main === undefined) return undefined;
+  let folder = dirname(main);
   // The manifest itself cannot be resolved where a package's `exports` do not list it.
   for (;;) {
     const manifest = readManifest(join(folder, 'package.json'));

@@ -32,9 +32,9 @@ export interface SqliteOptions {
   /** Names the columns. */
   readonly columns?: SqliteColumns;
   /**
-   * For how many milliseconds (0 to 50) a commit waits for another connection's lock before it fails, to be tried again later.
-   * SQLite waits synchronously: with `worker: false` it holds the event loop.
-   * @default 50
+   * For how many milliseconds (0 to 60,000) a commit waits for another connection's lock before it fails, to be tried again
+   * later. It does not hold the event loop.
+   * @default 1_000
    */
   readonly busyTimeoutMs?: number;
   /**
@@ -79,7 +79,7 @@ const schema = object({
   worker: z.optional(z.boolean('true or false')),
   table: z.optional(z.custom<(storeName: string) => string>((value) => typeof value === 'function', "a function from a dictionary's name to a table's")),
   columns: z.optional(object({ key: columnName, value: columnName, createdAt: columnName, updatedAt: columnName, version: columnName, expiresAt: columnName })),
-  busyTimeoutMs: wholeMilliseconds(0, 50),
+  busyTimeoutMs: wholeMilliseconds(0, 60_000),
   pollMs: wholeMilliseconds(10, 60_000),
 });
 
@@ -89,7 +89,7 @@ const schema = object({
  */
 export function checkOptions(options: SqliteOptions): SqliteSettings & Pick<SqliteOptions, 'table'> & { readonly worker: boolean } {
   check(schema, options, 'sqlite()');
-  const { file, durability = 'full', worker = true, table, columns, busyTimeoutMs = 50, pollMs = 250 } = options;
+  const { file, durability = 'full', worker = true, table, columns, busyTimeoutMs = 1_000, pollMs = 250 } = options;
   return {
     file: checkFile(file),
     durability,

@@ -51,6 +51,7 @@ export class WorkerCommitter implements Committer {
     let grace: NodeJS.Timeout | undefined;
     const abort = (): void => {
       Atomics.store(aborted, 0, 1);
+      Atomics.notify(aborted, 0);
       grace = setTimeout(() => this.#giveUp(id), abortGraceMs);
     };
     signal.addEventListener('abort', abort, { once: true });

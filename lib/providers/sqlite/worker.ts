@@ -10,19 +10,18 @@ import { postFailure, type WorkerAnswer, type WorkerMessage, type WorkerRequest,
 // The thread that `WorkerCommitter` starts: it does one request behind the other. Both ends are this package's own, of one
 // version, so that what arrives is taken for what it says.
 const { settings, identity } = workerData as WorkerStart;
-const writer = loadDriver().then(driver => new DatabaseWriter(driver, settings, identity));
-writer.catch(() => undefined); // told in the answer to each request
+let writer: DatabaseWriter | undefined;
 
-parentPort?.on('message', (request: WorkerRequest) => void answer(request).then(tell));
+parentPort?.on('message', (request: WorkerRequest) => tell(answer(request)));
 tell({ type: 'ready' });
 
 function tell(message: WorkerMessage): void {
   parentPort?.postMessage(message);
 }
 
-async function answer(request: WorkerRequest): Promise<WorkerAnswer> {
+function answer(request: WorkerRequest): WorkerAnswer {
   try {
-    return handle(await writer, request);
+    return handle((writer ??= new DatabaseWriter(loadDriver(), settings, identity)), request);
   } catch (error) {
     return { type: 'failed', id: request.id, failure: postFailure(error) };
   }
@@ -49,6 +48,9 @@ function write(database: DatabaseWriter, { dictionary, batch, aborted }: WriteRe
   const work = database.write(dictionary, batch);
   if (Atomics.load(aborted, 0) !== 0) throw abandoned();
   let step = work.next();
-  while (step.done !== true) step = Atomics.load(aborted, 0) === 0 ? work.next() : work.throw(abandoned());
+  while (step.done !== true) {
+    if (step.value === 'locked') Atomics.wait(aborted, 0, 0, 1);
+    step = Atomics.load(aborted, 0) === 0 ? work.next() : work.throw(abandoned());
+  }
   return step.value;
 }

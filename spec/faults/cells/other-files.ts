@@ -110,10 +110,9 @@ export async function notADatabase(cell: Cell) {
     // SQLite itself would take a single byte for an empty file, and write over it.
     await refused(Buffer.from('{'), 'ends within a page');
     for (let left = cell.times(10, 500); left > 0; left--) await refused(randomBytes(cell.random.magnitude(2, 50_000)), 'is not an SQLite database');
-    for (let left = cell.times(20, 1_000); left > 0; left--) {
-      const length = cell.random.whole(2, whole.length - 1);
-      await refused(whole.subarray(0, length), length < 512 ? 'is not an SQLite database' : 'is damaged');
-    }
+    const lengths = [2, 23, 24, 511, 512, ...Array.from({ length: cell.times(20, 1_000) }, () => cell.random.whole(2, whole.length - 1))];
+    // SQLite knows its own by the first 24 bytes.
+    for (const length of lengths) await refused(whole.subarray(0, length), length < 24 ? 'is not an SQLite database' : 'is damaged');
     const directory = at();
     mkdirSync(directory);
     await expectRefused({ file: directory, worker }, 'LOAD_FAILED', 'is a directory');

@@ -36,7 +36,7 @@ describe('a commit', () => {
     const { checkOptions } = await import('../../../lib/providers/sqlite/options.ts');
     await (await open({ file, durability })).close();
     for (let round = 0; round < 3; round++) {
-      const database = openForWriting(await loadDriver(), checkOptions({ file, durability }));
+      const database = openForWriting(loadDriver(), checkOptions({ file, durability }));
       expect(database.prepare('PRAGMA synchronous').pluck().get()).toBe(level);
       database.exec('CREATE TABLE IF NOT EXISTS t (a); INSERT INTO t VALUES (1)');
       expect(database.prepare('PRAGMA synchronous').pluck().get()).toBe(level);
