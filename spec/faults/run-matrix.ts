@@ -4,6 +4,7 @@ import { fileURLToPath } from 'node:url';
 
 import { startVitest, type Reporter, type TestCase } from 'vitest/node';
 
+import { bundlePrograms } from './bundle-programs.ts';
 import { columns } from './form.ts';
 import type { Arguments } from './options.ts';
 import type { Result, Run } from './result.ts';
@@ -21,6 +22,7 @@ interface Meta {
 /** Tries every cell that is asked for. `onResult` hears of each as it ends. */
 export async function runMatrix({ rows, only, isLong, seed, columns: asked }: Arguments, onResult: (result: Result) => void): Promise<Run> {
   const startedAt = performance.now();
+  await bundlePrograms();
   const results: Result[] = [];
   const errors: string[] = [];
   const reporter: Reporter = {

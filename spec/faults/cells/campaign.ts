@@ -8,8 +8,8 @@ import type { Cell } from './matrix.ts';
 
 const build = fileURLToPath(new URL('../../../build/', import.meta.url));
 
-/** The built program that is killed. */
-export const writer = join(build, 'spec/crash/writer.js');
+/** The program that is killed. */
+export const writer = join(build, 'programs/writer.js');
 
 /** Where what a broken promise left behind is kept for whoever looks into it. */
 export function evidenceOf(what: string, { column, random }: Cell): string {
