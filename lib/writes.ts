@@ -322,13 +322,13 @@ export class Writes {
     if (this.#transaction === undefined) this.#config.onPending();
   }
 
-  /** Tells what reads see change for another reason than a call. */
-  tellDifferences(differences: readonly Difference<unknown>[], origin: Origin): void {
+  /** Tells what reads see change for another reason than a call. `expired`: the keys that are gone as their time was over. */
+  tellDifferences(differences: readonly Difference<unknown>[], origin: Origin, expired?: ReadonlySet<string>): void {
     for (const { key, before, after } of differences) {
       this.#layers.seq++;
       if (!this.#teller.isHeard(key)) continue;
       if (after !== undefined) this.#changed({ type: 'set', key, value: after, previous: before, ...this.#stamp(origin) });
-      else this.#changed({ type: 'delete', key, previous: before, ...this.#stamp(origin) });
+      else this.#changed({ type: expired?.has(key) === true ? 'expire' : 'delete', key, previous: before, ...this.#stamp(origin) });
     }
     if (this.#layers.hasPending) this.#announce(); // storage may be to end something
   }
