@@ -5,14 +5,29 @@ import { OptionsError } from './errors.ts';
 /** Options by name; others are refused. Each member's message says what is expected of it: `z.boolean('true or false')`. */
 export const object = <S extends z.core.$ZodShape>(shape: S) => z.strictObject(shape, 'an object of options');
 
+/** An option that is a whole number in these bounds; `of`: what is counted, as in `of milliseconds `. */
+export const wholeBetween = (least: number, most: number, of = '') =>
+  z.optional(z.custom<number>((value) => typeof value === 'number' && Number.isInteger(value) && value >= least && value <= most, `a whole number ${of}from ${least} to ${most}`));
+
+/** @see wholeBetween */
+export const wholeMilliseconds = (least: number, most: number) => wholeBetween(least, most, 'of milliseconds ');
+
 /**
  * Checks what a user gave against a schema whose messages say what is expected.
  * @param where heads the message: the call, or the option.
  * @throws OptionsError that names what was wrong, what was expected and what came, with a guess at a name that is not known.
  */
 export function check(schema: z.ZodMiniType, value: unknown, where: string): void {
-  const result = z.safeParse(schema, value, { reportInput: true });
+  const result = parse(schema, value, where);
   if (!result.success) throw new OptionsError(result.error.issues.map((issue) => describe(issue, schema, where)).join(' '));
+}
+
+function parse(schema: z.ZodMiniType, value: unknown, where: string): ReturnType<typeof z.safeParse> {
+  try {
+    return z.safeParse(schema, value, { reportInput: true });
+  } catch (cause) {
+    throw new OptionsError(`${where}: the options could not be read; one of them, an accessor or proxy, threw.`, { cause });
+  }
 }
 
 function describe(issue: z.core.$ZodIssue, schema: z.ZodMiniType, where: string): string {

@@ -369,7 +369,7 @@ export class Layers<V> {
       return;
     }
     if (hides(entry.overlay)) return;
-    const isSame = textOf(entry.value) === loaded.json;
+    const isSame = isEqual(entry.value, loaded, textOf);
     const before = entry.value;
     const { version, expiresAt = Infinity } = loaded;
     // What was prolonged in memory and not in storage yet is not cut short, where it is the same entry still.
@@ -779,4 +779,17 @@ function mutationOf<V>(overlay: Overlay<V>): Mutation {
 
 function numberOf(group: TransactionGroup | undefined): { readonly transaction: number } | undefined {
   return group === undefined ? undefined : { transaction: group.root.number };
+}
+
+/**
+ * Whether what is in memory is what was loaded, whose text may be laid out in another way. What was changed in place, though it
+ * should not be, may have no text at all.
+ */
+function isEqual<V>(value: V, loaded: LoadedEntry<V>, textOf: (value: V) => string): boolean {
+  try {
+    const text = textOf(value);
+    return text === loaded.json || text === textOf(loaded.value);
+  } catch {
+    return false;
+  }
 }

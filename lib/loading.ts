@@ -1,5 +1,6 @@
 import type { Quarantined } from './change.ts';
 import { CorruptDataError, LoadError, PersistifyError, ProviderError } from './errors.ts';
+import { checkKey } from './key.ts';
 import type { LoadedEntry } from './layers.ts';
 import type { Entry, ProviderSession } from './providers/provider.ts';
 import type { ValueFormat } from './value-format.ts';
@@ -37,6 +38,7 @@ export function asLoadError(error: unknown): PersistifyError {
 export function takeUp(entry: Entry, { fromText }: ValueFormat, target: LoadTarget): void {
   let value: unknown;
   try {
+    checkKey(entry.key); // another program may have made it
     value = fromText(entry.key, entry.json);
   } catch (error) {
     target.quarantined({ key: entry.key, json: entry.json, error: error instanceof PersistifyError ? error : new CorruptDataError(String(error), { key: entry.key, cause: error }) });

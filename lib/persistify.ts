@@ -10,7 +10,7 @@ import { asLoadError } from './loading.ts';
 import { OpenCache } from './open-cache.ts';
 import { OpenStore } from './open-store.ts';
 import { checkOption, checkOptions, checkProvider, type BatchOptions, type CacheOptions, type LimitOptions, type RetryOptions, type StoreOptions, type TtlOptions } from './options.ts';
-import { isRetryable } from './provider-failure.ts';
+import { checkSession, isRetryable } from './provider-failure.ts';
 import type { Provider, ProviderSession } from './providers/provider.ts';
 import { cacheSettingsFrom, settingsFrom, type Settings } from './settings.ts';
 import type { Store, WaitOptions } from './store.ts';
@@ -195,10 +195,11 @@ async function openDictionary(provider: Provider, name: string, settings: Settin
   const early: PersistifyError[] = [];
   let report = (error: PersistifyError): void => void early.push(error);
   const session = await openSession(provider, name, settings, { writer, report: (error) => report(error) });
-  const config = { name, session, writer, settings, onClosed };
   let opened: OpenStore | OpenCache;
   let version: number;
   try {
+    checkSession(session, provider.name);
+    const config = { name, session, writer, settings, onClosed };
     if (cache !== undefined && session.read === undefined) {
       throw new OptionsError(`openCache(${JSON.stringify(name)}): the provider ${provider.name} cannot read single keys, which a cache needs. Take another, such as sqlite, or open(${JSON.stringify(name)}).`);
     }

@@ -66,6 +66,8 @@ export class Saver<V> {
   #isDemanded = false;
   #holds = 0;
   #isOutageTold = false;
+  /** An attempt to write the batch at the head may have stored it all the same; a later one that certainly did not, leaves that open. */
+  #mayHeadBeStored = false;
   #phase: 'none' | 'saving' | 'retrying' | 'failing' | 'closed' = 'none';
   #lastSavedAt: number | undefined;
   /** How the store stands that this one follows. */
@@ -139,10 +141,13 @@ export class Saver<V> {
     });
   }
 
-  /** Resolves when something more was saved, or failed. */
-  async progress(signal: AbortSignal | undefined): Promise<void> {
+  /**
+   * Resolves when something more was saved, or failed. Who waits on after a failure asks for no further attempt: it comes by
+   * itself, and storage that is away is not to be beset.
+   */
+  async progress(isFirst: boolean, signal: AbortSignal | undefined): Promise<void> {
     const made = firstValueFrom(merge(this.#saves, this.#statusNow), { defaultValue: undefined });
-    this.#demand();
+    if (isFirst || (this.#phase !== 'retrying' && this.#phase !== 'failing')) this.#demand();
     await unlessAborted(made, signal);
   }
 
@@ -210,7 +215,7 @@ export class Saver<V> {
     if (this.#config.layers.unsavedCount === 0) return undefined;
     const error = this.#unsavedError(failure);
     const outcome = error.outcome === 'unknown' ? 'unknown' : 'pending';
-    this.#waiters.fail(failure, error.keys, () => outcome);
+    this.#waiters.fail(failure, () => error.keys, () => outcome);
     this.#failProposals(failure, outcome);
     return error;
   }
@@ -291,12 +296,13 @@ export class Saver<V> {
   #tellFailure({ batch: { batch, flight }, error, attempt, maxAttempts, willRetry, delayMs }: WriteFailure<Shipment<V>>): void {
     const failure = providerFailure(error);
     this.#phase = willRetry ? 'retrying' : 'failing';
+    if (mayBeStored(failure)) this.#mayHeadBeStored = true;
     this.report({ operation: 'save', error: failure, attempt, maxAttempts, willRetry, delayMs, fatal: !willRetry, keys: keysOf(batch) });
     this.#tellStatus();
     if (willRetry) return;
-    const outcome = mayBeStored(failure) ? 'unknown' : 'pending';
+    const outcome = this.#mayHeadBeStored ? 'unknown' : 'pending';
     this.#failProposals(failure, outcome);
-    this.#waiters.fail(failure, this.#config.layers.unsavedKeys(), (revision) => (revision <= flight.revision ? outcome : 'pending'));
+    this.#waiters.fail(failure, () => this.#config.layers.unsavedKeys(), (revision) => (revision <= flight.revision ? outcome : 'pending'));
   }
 
   #tellSave({ batch: { batch, flight }, result, attempts, durationMs }: Extract<WriteEvent<Shipment<V>, BatchResult>, { type: 'saved' }>): void {
@@ -319,6 +325,7 @@ export class Saver<V> {
     const settled = layers.settle(flight, result.version, new Set(leftOut.keys()));
     this.#phase = 'none';
     this.#isOutageTold = false;
+    this.#mayHeadBeStored = false;
     const count = batch.mutations.length - leftOut.size;
     if (count > 0) {
       this.#lastSavedAt = settings.scheduler.now();
@@ -377,7 +384,7 @@ export class Saver<V> {
   #unsavedError(cause: unknown): SaveError {
     const keys = this.#config.layers.unsavedKeys();
     const named = keys.slice(0, 5).map((key) => JSON.stringify(key)).join(', ');
-    const isUnknown = this.#phase === 'saving' || this.#phase === 'failing';
+    const isUnknown = this.#phase === 'saving' || this.#mayHeadBeStored;
     return new SaveError(`${keys.length === 1 ? '1 key is' : `${keys.length} keys are`} not saved: ${named}${keys.length > 5 ? ', …' : ''}.`, { outcome: isUnknown ? 'unknown' : 'pending', keys, cause });
   }
 }

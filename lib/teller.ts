@@ -74,7 +74,18 @@ export class Teller<V> {
     return this.#changes.observed || this.#sizes.observed || this.#news.observed || this.#routes.size > 0;
   }
 
-  /** `isWithin` what goes on, such as a transaction, the size is not told. */
+  /**
+   * Tells changes that were made together: what is written while they are told comes after the last of them.
+   * `isOne`: the size is told once, with the last.
+   */
+  tellAll(changes: readonly Change<string, V>[], isOne: boolean): void {
+    const size = this.#sizes.observed ? this.#told.size() : undefined;
+    this.#hold(() => {
+      for (const [index, change] of changes.entries()) this.#queue.push({ change, size: isOne && index < changes.length - 1 ? undefined : size });
+    });
+  }
+
+  /** `isWithin` what goes on, such as many expiries, the size is not told. */
   tell(change: Change<string, V>, isWithin = false): void {
     const size = !isWithin && this.#sizes.observed ? this.#told.size() : undefined;
     if (this.#isTelling) {

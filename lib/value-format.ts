@@ -2,7 +2,7 @@ import type { StandardSchemaV1 } from '@standard-schema/spec';
 import { decode as zodDecode, encode as zodEncode, type core } from 'zod/mini';
 
 import { CorruptDataError, InvalidValueError, ValidationError } from './errors.ts';
-import { encodeJson, type JsonValue } from './json-value.ts';
+import { checkJson, encodeJson } from './json-value.ts';
 
 /** Turns values into what JSON keeps, and back: for dates, sets and the like. A codec of zod 4 is one. */
 export interface Codec<V = never, J = never> {
@@ -32,7 +32,10 @@ export function valueFormat(schema: Schema | undefined, codec: Codec | undefined
     toText: codec === undefined ? encodeJson : (value) => encodeJson(value === undefined ? value : encode(value)),
     fromText: (key, json) => {
       try {
-        const value = validate(key, decode(JSON.parse(json) as JsonValue)); // JSON.parse gives nothing else
+        if (json === '') throw new SyntaxError('there is no text of it, or one too long to be taken');
+        const plain: unknown = JSON.parse(json);
+        checkJson(plain);
+        const value = validate(key, decode(plain));
         if (value === undefined) throw new TypeError('it becomes undefined, which is no value');
         return value;
       } catch (cause) {

@@ -49,13 +49,17 @@ export class Waiters {
     }
   }
 
-  /** The attempts are spent: nobody is left waiting. `outcomeOf` tells, by `revision`, what may have become of it. */
-  fail(cause: unknown, unsaved: readonly string[], outcomeOf: (revision: number) => 'pending' | 'unknown'): void {
+  /**
+   * The attempts are spent: nobody is left waiting. `outcomeOf` tells, by `revision`, what may have become of it. What is unsaved
+   * is asked for only where somebody waits for all, as it may be much and attempts many.
+   */
+  fail(cause: unknown, unsavedKeys: () => readonly string[], outcomeOf: (revision: number) => 'pending' | 'unknown'): void {
+    let unsaved: readonly string[] | undefined;
     for (const { revision, keys, reject } of this.#takeUpTo(Infinity)) {
       const outcome = outcomeOf(revision);
       const where = outcome === 'pending' ? 'It is kept and will be tried again.' : 'It may be stored or not; it is kept, and will be settled by the next attempt.';
       const why = cause instanceof Error ? cause.message : String(cause);
-      reject(new SaveError(`Not saved: ${why} ${where}`, { outcome, keys: keys ?? unsaved, cause }));
+      reject(new SaveError(`Not saved: ${why} ${where}`, { outcome, keys: keys ?? (unsaved ??= unsavedKeys()), cause }));
     }
   }
 

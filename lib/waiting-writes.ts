@@ -122,8 +122,8 @@ export class WaitingWrites {
   }
 
   async #untilRoom(key: string, json: string, signal: AbortSignal | undefined): Promise<void> {
-    while (!this.#limits.haveRoom(key, json)) {
-      await this.#saver.progress(signal);
+    for (let isFirst = true; !this.#limits.haveRoom(key, json); isFirst = false) {
+      await this.#saver.progress(isFirst, signal);
       this.#writes.checkOpen();
     }
   }

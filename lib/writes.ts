@@ -175,7 +175,7 @@ export class Writes {
     this.checkWritable();
     const layers = this.#layers;
     let present = layers.view.get(key);
-    if (present === undefined) checkKey(key);
+    if (present === undefined && !layers.quarantined.has(key)) checkKey(key);
     if (atLimit === 'throw' && this.#transaction?.atLimit !== 'ignore') this.#config.limits.check(key, '');
     if (present !== undefined && isMortal(present) && !layers.isVisible(present)) {
       this.#expire(present);
@@ -304,7 +304,7 @@ export class Writes {
   }
 
   #tellTransaction({ changes }: Transaction): void {
-    for (const [index, change] of changes.entries()) this.#teller.tell(change, index < changes.length - 1);
+    this.#teller.tellAll(changes, true);
     this.#announce();
   }
 
@@ -324,12 +324,15 @@ export class Writes {
 
   /** Tells what reads see change for another reason than a call. `expired`: the keys that are gone as their time was over. */
   tellDifferences(differences: readonly Difference<unknown>[], origin: Origin, expired?: ReadonlySet<string>): void {
+    const changes: Change[] = [];
     for (const { key, before, after } of differences) {
       this.#layers.seq++;
       if (!this.#teller.isHeard(key)) continue;
-      if (after !== undefined) this.#changed({ type: 'set', key, value: after, previous: before, ...this.#stamp(origin) });
-      else this.#changed({ type: expired?.has(key) === true ? 'expire' : 'delete', key, previous: before, ...this.#stamp(origin) });
+      if (after !== undefined) changes.push({ type: 'set', key, value: after, previous: before, ...this.#stamp(origin) });
+      else changes.push({ type: expired?.has(key) === true ? 'expire' : 'delete', key, previous: before, ...this.#stamp(origin) });
     }
+    if (this.#transaction === undefined) this.#teller.tellAll(changes, false);
+    else for (const change of changes) this.#transaction.changes.push(change);
     if (this.#layers.hasPending) this.#announce(); // storage may be to end something
   }
 

@@ -40,7 +40,7 @@ const storeLayer = layers.findIndex((names) => names[0] === 'store');
 /** When to look whether another process has committed to a file: one thing for all who keep files, learned by measuring, and not to be had twice. */
 const forFiles = 'providers/file-signs.ts';
 /** What a concrete provider may know of the library: the contract, how options are checked, and what those of databases have in common. */
-const contract = ['errors.ts', 'mutation.ts', 'change.ts', 'check-options.ts', 'providers/provider.ts', 'providers/packed-batch.ts', 'providers/left-out.ts', 'providers/left-out-text.ts', forFiles];
+const contract = ['errors.ts', 'mutation.ts', 'change.ts', 'check-options.ts', 'providers/provider.ts', 'providers/packed-batch.ts', 'providers/left-out.ts', 'providers/left-out-text.ts', 'providers/subscriptions.ts', 'providers/shared-access.ts', 'providers/log-place.ts', forFiles];
 const providerFolders = [...new Set(files.flatMap(({ path }) => folderOf(path) ?? []))].filter((folder) => folder.startsWith('providers/'));
 const core = files.filter(({ path }) => folderOf(path) === undefined && !path.startsWith('conformance/') && path !== forFiles);
 

@@ -113,6 +113,33 @@ describe('encodeJson', () => {
     });
   });
 
+  describe('refuses what cannot be read:', () => {
+    const thrown = new RangeError('not now');
+    const throwing = (): never => {
+      throw thrown;
+    };
+
+    it.each<[string, () => unknown]>([
+      ['an accessor that throws', () => Object.defineProperty({}, 'a', { get: throwing, enumerable: true })],
+      ['a proxy that throws', () => [new Proxy({ a: 1 }, { get: throwing })]],
+      ['a proxy that throws for the names of its members', () => new Proxy({ a: 1 }, { ownKeys: throwing })],
+    ])('%s', (_, make) => {
+      expect(refusalOf(make())).toMatchObject({ code: 'INVALID_VALUE', cause: thrown });
+    });
+
+    it('a proxy that is revoked', () => {
+      const { proxy, revoke } = Proxy.revocable({}, {});
+      revoke();
+      expect(refusalOf([proxy]).cause).toBeInstanceOf(TypeError);
+    });
+
+    it('an object whose toJSON comes and goes', () => {
+      let asked = 0;
+      const fickle = Object.defineProperty({}, 'toJSON', { get: () => (asked++ === 0 ? undefined : () => undefined) });
+      expect(refusalOf(fickle).message).toMatch(/could not be made JSON/);
+    });
+  });
+
   describe('refuses, with the cure,', () => {
     class Point {
       readonly x = 1;

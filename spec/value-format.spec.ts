@@ -186,6 +186,12 @@ describe('values without a schema', () => {
     expect(validate('key', value)).toBe(value);
   });
 
+  it('are corrupt if what is stored is JSON, and yet no value', () => {
+    const nested = (levels: number): string => `${'['.repeat(levels)}${']'.repeat(levels)}`;
+    for (const text of [nested(501), nested(100_000), '{"a":1e400}', '"\\ud800"', '{"\\udfff":1}']) expect(errorOf(() => fromText('key', text))).toMatchObject({ code: 'CORRUPT_DATA', key: 'key', cause: expect.any(InvalidValueError) as unknown });
+    expect(fromText('key', nested(500))).toEqual(JSON.parse(nested(500)));
+  });
+
   it('are corrupt if what is stored is no JSON', () => {
     for (const text of ['', '{', 'undefined', '{"a":1}x']) expect(errorOf(() => fromText('key', text))).toMatchObject({ code: 'CORRUPT_DATA', key: 'key', cause: expect.any(SyntaxError) as unknown });
   });

@@ -1,8 +1,10 @@
+import { execFile } from 'node:child_process';
 import { existsSync, readFileSync, rmSync } from 'node:fs';
-import { chmod, mkdtemp, readFile, rm } from 'node:fs/promises';
+import { chmod, chown, mkdtemp, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
+import { promisify } from 'node:util';
 
 import { onProcessEnd } from './exit-hooks.ts';
 import { freePort, host } from './free-port.ts';
@@ -14,7 +16,15 @@ export type Ending = 'fast' | 'immediate' | 'kill';
 export interface ServerOptions {
   /** Settings of postgresql.conf, such as `max_connections`. */
   readonly settings?: Readonly<Record<string, string | number>>;
+  /** Where the directory of its data is made. @default the system's directory for temporary files */
+  readonly parent?: string;
+  /** Data to begin with, as `backUp` made it. */
+  readonly backup?: string;
+  /** Begins as a standby of the server at this port, to whose past the backup belongs, until it is promoted. */
+  readonly primary?: number;
 }
+
+const run = promisify(execFile);
 
 const endings: Readonly<Record<Ending, NodeJS.Signals>> = { fast: 'SIGINT', immediate: 'SIGQUIT', kill: 'SIGKILL' };
 const user = 'postgres';
@@ -33,12 +43,15 @@ export class EmbeddedServer {
   /** Ends no more with the process. */
   readonly #takeBack: () => void;
 
-  static async start({ settings = {} }: ServerOptions = {}): Promise<EmbeddedServer> {
-    const directory = await mkdtemp(join(tmpdir(), 'rx-persistify-postgres-'));
+  static async start({ settings = {}, parent = tmpdir(), backup, primary }: ServerOptions = {}): Promise<EmbeddedServer> {
+    const directory = await mkdtemp(join(parent, 'rx-persistify-postgres-'));
     await chmod(directory, 0o755); // the server's user must come through
-    const server = new EmbeddedServer(directory, await freePort(), settings);
+    const source = `host=${host} port=${primary ?? ''} user=${user} password='${password}'`;
+    const server = new EmbeddedServer(directory, await freePort(), primary === undefined ? settings : { ...settings, primary_conninfo: source });
     try {
-      await server.#server.initialise();
+      if (backup === undefined) await server.#server.initialise();
+      else await copy(backup, server.#data);
+      if (primary !== undefined) await server.#becomeStandby();
       await server.start();
       return server;
     } catch (error) {
@@ -69,7 +82,7 @@ export class EmbeddedServer {
 
   /** The id of the server's first process. */
   async pid(): Promise<number> {
-    const [line = ''] = (await readFile(join(this.#directory, 'data', 'postmaster.pid'), 'utf8')).split('\n');
+    const [line = ''] = (await readFile(join(this.#data, 'postmaster.pid'), 'utf8')).split('\n');
     return Number(line);
   }
 
@@ -93,6 +106,17 @@ export class EmbeddedServer {
     while (isAlive(pid)) await delay(10);
   }
 
+  /** Copies its data to a new directory; it must have been stopped in order. */
+  async backUp(to: string): Promise<void> {
+    await copy(this.#data, to);
+  }
+
+  /** Has the data of a backup, and nothing of what came after it; it must have been stopped. */
+  async restore(backup: string): Promise<void> {
+    await rm(this.#data, { recursive: true });
+    await copy(backup, this.#data);
+  }
+
   /** Halts every process of the server, as a machine that hangs would; `resume` lets them go on. */
   async suspend(): Promise<void> {
     await this.#signal('SIGSTOP');
@@ -100,6 +124,15 @@ export class EmbeddedServer {
 
   async resume(): Promise<void> {
     await this.#signal('SIGCONT');
+  }
+
+  /** Kills every process of it with -9 after `blow`: something that comes over the whole machine, such as a power cut. */
+  async perish(blow: () => Promise<void>): Promise<void> {
+    const pid = await this.pid();
+    const processes = [pid, ...(await childrenOf(pid))];
+    await blow();
+    for (const id of processes) if (isAlive(id)) process.kill(id, 'SIGKILL');
+    while (processes.some(isAlive)) await delay(10);
   }
 
   /** Ends it, and deletes its data. */
@@ -112,7 +145,7 @@ export class EmbeddedServer {
   /** The same, while the process ends: nothing asynchronous can be done then. */
   #endNow(): void {
     try {
-      const pidFile = join(this.#directory, 'data', 'postmaster.pid');
+      const pidFile = join(this.#data, 'postmaster.pid');
       process.kill(Number.parseInt(readFileSync(pidFile, 'utf8'), 10), endings.immediate);
       const clock = new Int32Array(new SharedArrayBuffer(4));
       for (let waits = 0; waits < 200 && existsSync(pidFile); waits++) Atomics.wait(clock, 0, 0, 10);
@@ -122,11 +155,27 @@ export class EmbeddedServer {
     rmSync(this.#directory, { recursive: true, force: true, maxRetries: 10, retryDelay: 50 });
   }
 
+  get #data(): string {
+    return this.#server.data;
+  }
+
+  async #becomeStandby(): Promise<void> {
+    const { uid, gid } = await stat(this.#data);
+    const signal = join(this.#data, 'standby.signal');
+    await writeFile(signal, '');
+    await chown(signal, uid, gid);
+  }
+
   async #signal(signal: NodeJS.Signals): Promise<void> {
     const pid = await this.pid();
     const children = await childrenOf(pid);
     for (const id of signal === 'SIGSTOP' ? [pid, ...children] : [...children, pid]) process.kill(id, signal);
   }
+}
+
+/** With owners and rights, without which PostgreSQL does not take it. */
+async function copy(from: string, to: string): Promise<void> {
+  await run('cp', ['-a', from, to]);
 }
 
 /** On Linux, by its process file system. */

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { openSync, readFileSync, writeSync } from 'node:fs';
+import { existsSync, openSync, readFileSync, writeSync } from 'node:fs';
 
 /** What one step of a change does to the model: a dictionary of stamps. */
 export type Step = { readonly type: 'set'; readonly key: string; readonly stamp: string } | { readonly type: 'delete'; readonly key: string } | { readonly type: 'clear' };
@@ -43,6 +43,11 @@ export class Journal {
 export function readJournal(path: string): JournalRecord[] {
   const lines = readFileSync(path, 'utf8').split('\n');
   return lines.slice(0, -1).map((line) => JSON.parse(line) as JournalRecord); // our own writing
+}
+
+/** The same; none if its writer died before it had one. */
+export function readJournalIfThere(path: string): JournalRecord[] {
+  return existsSync(path) ? readJournal(path) : [];
 }
 
 /** A short text that tells two dictionaries of stamps apart. */

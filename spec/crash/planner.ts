@@ -19,7 +19,7 @@ export class Planner {
     this.#random = random;
   }
 
-  plan(given: Pick<WriterPlan, 'provider' | 'directory' | 'journal' | 'cycle'>): { readonly plan: WriterPlan; readonly aim: Aim } {
+  plan(given: Pick<WriterPlan, 'place' | 'journal' | 'cycle'>): { readonly plan: WriterPlan; readonly aim: Aim } {
     const random = this.#random;
     const mood = random.weighted(moods);
     const target = mood === 'idle' ? 'idling' : mood === 'heavy' ? 'heavy writing' : random.weighted(targets);
@@ -28,7 +28,7 @@ export class Planner {
       seed: random.whole(0, 2 ** 31),
       mood,
       life: this.#life(mood, target),
-      thread: random.chance(0.5) ? 'in a worker' : 'on the main thread',
+      course: 'at random',
       isHeard: random.chance(0.5),
     };
     return { plan, aim: this.#aim(target) };

@@ -1,28 +1,13 @@
-import { join } from 'node:path';
-
-import { copy, emptyDir } from 'fs-extra/esm';
+import { copy, emptyDir, pathExists } from 'fs-extra/esm';
 import { firstValueFrom, timer } from 'rxjs';
 import { CorruptDataError, persistify, type Failure, type Provider } from 'rx-persistify';
-import { jsonFile } from 'rx-persistify/json-file';
-import { sqlite } from 'rx-persistify/sqlite';
 
 import { stampOf, type StampedValue } from './stamped-value.ts';
-
-export const providerNames = ['json-file', 'sqlite'] as const;
-export type ProviderName = (typeof providerNames)[number];
 
 export const storeName = 'survivor';
 
 /** The dictionary of the campaign. */
 export type Survivor = Record<string, StampedValue>;
-
-/** Where a provider that has the choice does its work. */
-export type Thread = 'in a worker' | 'on the main thread';
-
-export function providerAt(name: ProviderName, directory: string, thread: Thread): Provider {
-  if (name === 'json-file') return jsonFile({ directory });
-  return sqlite({ file: join(directory, 'survivor.sqlite'), worker: thread === 'in a worker' });
-}
 
 export interface Inspection {
   readonly found: ReadonlyMap<string, string>;
@@ -58,5 +43,5 @@ export async function inspect(provider: Provider): Promise<Inspection> {
 /** With the times of the files, as json-file tells by them whether somebody edited one. */
 export async function copyDirectory(from: string, to: string): Promise<void> {
   await emptyDir(to);
-  await copy(from, to, { preserveTimestamps: true });
+  if (await pathExists(from)) await copy(from, to, { preserveTimestamps: true });
 }

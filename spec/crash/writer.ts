@@ -1,34 +1,44 @@
 // The program that is killed. Its parent sends a plan; it opens the store, uses it, closes it, and begins again, until it
-// is killed. What it does it writes down first.
+// is killed or, on a course of its own, has come to its end. What it does it writes down first.
 import { writeSync } from 'node:fs';
 import process from 'node:process';
 
-import { persistify, type Provider, type ProviderSession } from 'rx-persistify';
+import { persistify, type Provider, type ProviderSession, type Store } from 'rx-persistify';
 
+import { followCourse } from './course.ts';
 import { digestOf, Journal, type JournalRecord } from './journal.ts';
+import { providerAt, type Place } from './place.ts';
 import { stampOf } from './stamped-value.ts';
-import { providerAt, storeName, type ProviderName, type Survivor, type Thread } from './storage.ts';
+import { storeName, type Survivor } from './storage.ts';
 import { batchOf, Workload, type Witness, type WorkloadPlan } from './workload.ts';
 
 export interface WriterPlan extends WorkloadPlan {
-  readonly provider: ProviderName;
-  readonly directory: string;
+  readonly place: Place;
   readonly journal: string;
-  readonly thread: Thread;
+  /** Without end, as `seed` and `mood` say; or the same every time, and twice from open to close; or none: it opens and waits. */
+  readonly course: 'at random' | 'the same' | 'none';
   /** Whether somebody listens to `changes$`; a store that nobody listens to makes no changes. */
   readonly isHeard: boolean;
 }
 
 /** A byte for the parent's ears at the moments at which it may want to kill. */
-const signals: Partial<Record<JournalRecord['type'], string>> = { opening: 'o', opened: 'O', writing: 'w', written: 'W', idling: 'i', closing: 'c', closed: 'C' };
+const signals: Partial<Record<JournalRecord['type'], string>> = { opening: 'o', opened: 'O', writing: 'w', written: 'W', acknowledged: 'a', idling: 'i', closing: 'c', closed: 'C' };
 const signalPipe = 3;
 
-async function live(plan: WriterPlan, provider: Provider, journal: Journal): Promise<never> {
+type Life = (store: Store<Survivor>, witness: Witness) => Promise<void>;
+
+async function live(plan: WriterPlan, provider: Provider, journal: Journal): Promise<void> {
+  if (plan.course === 'the same') {
+    for (const part of [1, 2]) await liveOnce(plan, provider, (store, witness) => followCourse(plan, part, store, witness), journal);
+    process.disconnect();
+    return;
+  }
+  if (plan.course === 'none') await liveOnce(plan, provider, () => new Promise(() => undefined), journal);
   const workload = new Workload(plan);
-  for (;;) await liveOnce(plan, provider, workload, journal);
+  for (;;) await liveOnce(plan, provider, (store, witness) => workload.live(store, witness), journal);
 }
 
-async function liveOnce(plan: WriterPlan, provider: Provider, workload: Workload, journal: Journal): Promise<void> {
+async function liveOnce(plan: WriterPlan, provider: Provider, life: Life, journal: Journal): Promise<void> {
   journal.write({ type: 'opening' });
   const store = await persistify(provider).withBatch(batchOf(plan.mood)).open<Survivor>(storeName);
   const stamps = new Map([...store].map(([key, value]) => [key, stampOf(value)]));
@@ -46,7 +56,7 @@ async function liveOnce(plan: WriterPlan, provider: Provider, workload: Workload
       if (seq !== heard || seq > witness.seq) journal.write({ type: 'fault', message: `changes$ told seq ${seq} as change ${heard}, while ${witness.seq} were made` });
     });
   }
-  await workload.live(store, witness);
+  await life(store, witness);
   journal.write({ type: 'closing' });
   await store.close();
   journal.write({ type: 'closed' });
@@ -97,13 +107,14 @@ function signal({ type }: JournalRecord): void {
   if (byte !== undefined) writeSync(signalPipe, byte);
 }
 
-process.once('disconnect', () => process.exit(2)); // the parent is gone
+process.once('disconnect', () => process.exit()); // the parent is gone, or the end is reached
 process.once('message', (message) => {
   const plan = message as WriterPlan; // sent by our own parent
   const journal = new Journal(plan.journal, signal);
-  const provider = observed(providerAt(plan.provider, plan.directory, plan.thread), journal);
+  const provider = observed(providerAt(plan.place), journal);
   live(plan, provider, journal).catch((error: unknown) => {
     journal.write({ type: 'fault', message: error instanceof Error ? (error.stack ?? error.message) : String(error) });
     process.exit(1);
   });
 });
+writeSync(signalPipe, 'r');

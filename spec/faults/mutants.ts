@@ -1,5 +1,10 @@
 import type { Edit } from '../history/broken-copy.ts';
+import { coreMutants } from './core-mutants.ts';
+import { damageMutants } from './damage-mutants.ts';
+import { diskMutants } from './disk-mutants.ts';
 import type { Column } from './form.ts';
+import { killMutants } from './kill-mutants.ts';
+import { serverMutants } from './server-mutants.ts';
 
 /** The library with one thing broken on purpose, and the cell that must notice. */
 export interface Mutant {
@@ -11,12 +16,4 @@ export interface Mutant {
   readonly column: Column;
 }
 
-export const mutants: readonly Mutant[] = [
-  {
-    name: 'a commit is acknowledged that was taken back',
-    edits: [{ file: 'providers/sqlite/commit.js', find: "database.exec('COMMIT');", replace: "database.exec(Math.random() < 0.02 ? 'ROLLBACK' : 'COMMIT');" }],
-    row: 14,
-    fault: 'nothing',
-    column: 'sqlite',
-  },
-];
+export const mutants: readonly Mutant[] = [...killMutants, ...diskMutants, ...damageMutants, ...serverMutants, ...coreMutants];

@@ -37,7 +37,7 @@ export const postgresMutants: readonly Mutant[] = [
       {
         file: 'providers/postgres/log-reader.js',
         find: 'const place = commits[0]',
-        replace: 'if (this.hasBegun === undefined) {\n            this.hasBegun = true;\n            this.#cursor = { version: head };\n            return false;\n        }\n        const place = commits[0]',
+        replace: 'if (this.hasBegun === undefined) {\n            this.hasBegun = true;\n            this.#place = new LogPlace({ version: head });\n            return false;\n        }\n        const place = commits[0]',
       },
     ],
     args: ['--cuts', '20', '--kills', '3', '--faults', 'feed-cut,terminated'],

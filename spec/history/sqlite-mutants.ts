@@ -35,8 +35,8 @@ export const sqliteMutants: readonly Mutant[] = [
     edits: [
       {
         file: 'providers/sqlite/log-reader.js',
-        find: '!this.#finds(this.#cursor, head, statements)',
-        replace: '!this.#finds((this.#cursor = this.#isLogged === undefined ? { version: head } : this.#cursor), head, statements)',
+        find: 'if (head === undefined ||',
+        replace: 'if (this.hasBegun === undefined) {\n            this.hasBegun = true;\n            this.#place = new LogPlace({ version: head });\n        }\n        if (head === undefined ||',
       },
     ],
     args: ['--cuts', '0', '--kills', '8'],

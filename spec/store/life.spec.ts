@@ -108,6 +108,19 @@ describe('bad rows', () => {
     await store.close();
   });
 
+  it('are those too whose key no store takes, and are removed by delete', async () => {
+    const provider = memory();
+    const key = 'k'.repeat(1_025);
+    const session = await provider.open('a', { writer: 'w', report: () => undefined });
+    await session.write({ number: 1, writer: 'w', mutations: [{ type: 'set', key, json: '1' }] }, { signal: new AbortController().signal });
+    const store = await persistify(provider).open<Record<string, number>>('a');
+    expect([store.size, [...store.quarantined.keys()], store.quarantined.get(key)?.error.code]).toEqual([0, [key], 'INVALID_KEY']);
+    expect(() => store.set(key, 1)).toThrow(expect.objectContaining({ code: 'INVALID_KEY' }));
+    expect(await store.deleteAndSave(key)).toBe(true);
+    expect(await session.read?.([key])).toEqual([]);
+    await store.close();
+  });
+
   it('are removed by delete and by clear', async () => {
     for (const removal of ['delete', 'clear'] as const) {
       const { session, store } = await openWithBadRow();
@@ -122,6 +135,28 @@ describe('bad rows', () => {
 });
 
 describe('reload', () => {
+  it('takes what storage has where a value was changed in place to what has no text', async () => {
+    const store = await persistify(controlledProvider()).open<Record<string, Record<string, unknown>>>('a');
+    const value: Record<string, unknown> = { is: 'kept' };
+    await store.setAndSave('a', value);
+    value['self'] = value;
+    await store.reload();
+    expect(store.get('a')).toEqual({ is: 'kept' });
+    await store.close();
+  });
+
+  it('tells nothing where storage has another text of the same value', async () => {
+    const provider = memory();
+    const session = await provider.open('a', { writer: 'w', report: () => undefined });
+    await session.write({ number: 1, writer: 'w', mutations: [{ type: 'set', key: 'a', json: '{ "a": -0, "b": 1.0 }' }] }, { signal: new AbortController().signal });
+    const store = await persistify(provider).open<Record<string, { a: number; b: number }>>('a');
+    const before = store.get('a');
+    const changes = recorded(store.changes$);
+    await store.reload();
+    expect([changes, store.get('a') === before]).toEqual([[], true]);
+    await store.close();
+  });
+
   it('discards what is unsaved, rejects who waits for it, and tells the differences', async () => {
     const store = await persistify(controlledProvider()).withBatch({ intervalMs: 60_000 }).open('a');
     const kept = { is: 'kept' };

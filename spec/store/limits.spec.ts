@@ -1,4 +1,4 @@
-import { LimitError, persistify } from 'rx-persistify';
+import { LimitError, persistify, ProviderError } from 'rx-persistify';
 import { map } from 'rxjs';
 import { afterEach, describe, expect, it, vi } from 'vitest';
 
@@ -64,6 +64,32 @@ describe('status.fullness', () => {
     const store = await persistify(controlledProvider()).withLimits({ pendingBytes: 10 }).open<Record<string, string>>('a');
     store.set('k', 'x'.repeat(17));
     expect(store.status.fullness).toBe(2);
+    await store.close();
+  });
+});
+
+describe('a write that waits for room', () => {
+  it.each(['retry', 'halt'] as const)('asks once for an attempt and besets storage that is away no further (%s); it is applied when there is room', async (kind) => {
+    useVirtualTime();
+    const provider = controlledProvider();
+    provider.verdict = () => new ProviderError('away', { kind });
+    const store = await persistify(provider).withLimits({ pendingKeys: 2 }).withRetry({ maxAttempts: 3, delayMs: 10, probeMs: 10_000 }).open<Record<string, number>>('a');
+    store.errors$.subscribe();
+    store.set('a', 1);
+    store.set('b', 1);
+    const waiting = store.setAndSave('c', 1);
+    await vi.advanceTimersByTimeAsync(1_000);
+    const series = kind === 'retry' ? 3 : 1;
+    // One series for the batch that was due, and one that the write asked for, if they are two.
+    expect(provider.attempts.length).toBeLessThanOrEqual(2 * series);
+    const before = provider.attempts.length;
+    await vi.advanceTimersByTimeAsync(600_000);
+    expect(provider.attempts.length).toBe(before + 60);
+    expect(store.has('c')).toBe(false);
+    provider.verdict = () => undefined;
+    await vi.advanceTimersByTimeAsync(10_100);
+    expect(await waiting).toBe(true);
+    expect(store.get('c')).toBe(1);
     await store.close();
   });
 });

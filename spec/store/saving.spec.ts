@@ -1,5 +1,5 @@
 import { asyncScheduler, VirtualTimeScheduler } from 'rxjs';
-import { memory, persistify, ProviderError, SaveError, type Batch } from 'rx-persistify';
+import { memory, persistify, ProviderError, SaveError, type Batch, type LeftOut, type ProviderSession } from 'rx-persistify';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 
 import { controlledProvider, gate, recorded, settled } from '../support/controlled-provider.ts';
@@ -217,6 +217,24 @@ describe('saving', () => {
     }
   });
 
+  it('has an unknown outcome once one attempt may have been stored, whatever comes after, and a known one else', async () => {
+    const provider = controlledProvider();
+    const answerLost = new ProviderError('no answer', { kind: 'retry', outcomeUnknown: true });
+    const stores = persistify(provider).withRetry({ maxAttempts: 3 });
+    for (const [name, first, outcome] of [['a', answerLost, 'unknown'], ['b', transient(), 'pending']] as const) {
+      const failures = [first, lasting()];
+      provider.verdict = () => failures.shift() ?? lasting();
+      const store = await stores.open(name);
+      store.errors$.subscribe();
+      const waiting = store.setAndSave('k', 1).catch((error: unknown) => error);
+      await vi.advanceTimersByTimeAsync(1_000);
+      expect(await waiting).toMatchObject({ code: 'SAVE_FAILED', outcome });
+      const closing = store.close().catch((error: unknown) => error);
+      await vi.advanceTimersByTimeAsync(31_000);
+      expect(await closing).toMatchObject({ code: 'SAVE_FAILED', outcome, keys: ['k'] });
+    }
+  });
+
   it('goes on without one refused mutation of a thousand: it is told, its waiter rejected, and memory shows its base again', async () => {
     const provider = controlledProvider();
     const store = await persistify(provider).open('a');
@@ -269,10 +287,12 @@ describe('saving', () => {
         throw new Error('synchronously');
       },
     });
-    for (const provider of [nonsense, throwing]) {
+    const reasonless = controlledProvider(memory(), { write: () => Promise.resolve({ version: 1, leftOut: [{ index: 0 } as LeftOut] }) });
+    for (const provider of [nonsense, throwing, reasonless]) {
       const store = await persistify(provider).open('a');
       store.errors$.subscribe();
-      await expect(store.setAndSave('a', 1)).rejects.toBeInstanceOf(SaveError);
+      await expect(store.setAndSave('a', 1)).rejects.toMatchObject({ code: 'SAVE_FAILED', outcome: 'unknown' });
+      expect(store.get('a'), 'it may be stored').toBe(1);
       await store.close().catch(() => undefined);
     }
     const silent = controlledProvider(memory(), { write: () => new Promise(() => undefined) });
@@ -282,6 +302,11 @@ describe('saving', () => {
     await vi.advanceTimersByTimeAsync(7_000);
     expect(await closed).toMatchObject({ code: 'SAVE_FAILED', outcome: 'unknown', keys: ['a'] });
     await inner.close();
+  });
+
+  it.each([undefined, null, {}, { load: () => [], write: () => undefined, close: () => undefined }])('refuses a provider that opens to %o, which is no session', async (session) => {
+    const provider = { name: 'of their own', open: () => Promise.resolve(session as unknown as ProviderSession) };
+    await expect(persistify(provider).open('a')).rejects.toMatchObject({ code: 'LOAD_FAILED', message: expect.stringContaining('of their own did not answer open() with a session') as string });
   });
 
   it('lets timers have their turn between saves that are awaited in a loop', async () => {

@@ -37,6 +37,45 @@ describe('the streams of a store', () => {
     expect(changes).toHaveLength(3);
   });
 
+  it('tell what a handler writes in the middle of a transaction after all of it', () => {
+    store.changes$.subscribe(({ type, seq }) => {
+      if (type === 'set' && seq === 1) store.set('b', 'later');
+    });
+    const changes = recorded(store.changes$);
+    const values = recorded(store.get$('b'));
+    const sizes = recorded(store.size$);
+    store.transaction(() => {
+      store.set('a', 1);
+      store.set('b', 2);
+      store.set('c', 3);
+    });
+    expect(changes.map(({ seq }) => seq)).toEqual([1, 2, 3, 4]);
+    expect(values).toEqual([undefined, 2, 'later']);
+    expect(sizes).toEqual([0, 3]);
+  });
+
+  it('tell what a handler writes in the middle of a reload after all of it', async () => {
+    const provider = memory();
+    const [mine, theirs] = await Promise.all([persistify(provider).open('a'), persistify(provider).open('a')]);
+    const values = recorded(mine.get$('b'));
+    const changes = recorded(mine.changes$);
+    const first = mine.changes$.subscribe(({ origin }) => {
+      if (origin === 'local') return;
+      first.unsubscribe();
+      mine.set('b', 'mine');
+    });
+    theirs.transaction(() => {
+      theirs.set('a', 1);
+      theirs.set('b', 'theirs');
+    });
+    await theirs.flush();
+    await settled();
+    expect(changes.map(({ seq }) => seq)).toEqual([1, 2, 3]);
+    expect(values).toEqual([undefined, 'theirs', 'mine']);
+    expect(mine.get('b')).toBe('mine');
+    await Promise.all([mine.close(), theirs.close()]);
+  });
+
   it('has$, size$ and entries$ follow from their current answers', async () => {
     store.set('a', 1);
     const has = recorded(store.has$('a'));

@@ -11,8 +11,10 @@ export class Process {
   readonly ended: Promise<{ readonly code: number | null; readonly signal: string | null }>;
   #wake: () => void = () => undefined;
 
-  constructor(program: string) {
-    const child = spawn(process.execPath, ['--input-type=module', '-e', program], { stdio: ['pipe', 'pipe', 'inherit'] });
+  /** @param wrapper a command, with its arguments, that is given Node's to run. */
+  constructor(program: string, wrapper: readonly string[] = []) {
+    const [command, ...args] = [...wrapper, process.execPath, '--input-type=module', '-e', program];
+    const child = spawn(command, args, { stdio: ['pipe', 'pipe', 'inherit'] });
     this.process = child;
     createInterface({ input: child.stdout }).on('line', line => {
       this.lines.push(line);

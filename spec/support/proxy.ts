@@ -1,6 +1,7 @@
 import { once } from 'node:events';
 import { connect, createServer, type Server, type Socket } from 'node:net';
 
+import { DelayLine } from './delay-line.ts';
 import { Statements } from './statements.ts';
 
 /**
@@ -28,6 +29,8 @@ interface Rule {
 interface Pair {
   readonly client: Socket;
   readonly server: Socket;
+  readonly toClient: DelayLine;
+  readonly toServer: DelayLine;
   readonly held: Buffer[];
   state: 'open' | 'dead' | (typeof states)[keyof typeof states];
 }
@@ -38,8 +41,10 @@ export class Proxy {
   readonly statements: string[] = [];
   /** How many connections there have been. */
   connections = 0;
+  /** How long a request and its answer are under way together, in milliseconds. */
+  latencyMs = 0;
   readonly #listener: Server;
-  readonly #target: number;
+  #target: number;
   readonly #pairs = new Set<Pair>();
   readonly #rules = new Set<Rule>();
   #isBlackhole = false;
@@ -66,14 +71,17 @@ export class Proxy {
     return new Promise((resolve) => this.#rules.add({ text, fault, struck: resolve }));
   }
 
-  /** Passes on what is held. */
-  release(): void {
+  /** Passes on what is held. Resolves to what the server answers to it. */
+  release(): Promise<readonly Buffer[]> {
+    const answers: Promise<Buffer>[] = [];
     for (const pair of this.#pairs) {
       if (pair.state !== 'held') continue;
       pair.state = 'open';
+      answers.push(new Promise((resolve) => pair.server.once('data', resolve)));
       for (const data of pair.held.splice(0)) pair.server.write(data);
       if (pair.client.destroyed || pair.client.readableEnded) pair.server.end();
     }
+    return Promise.all(answers);
   }
 
   /** From now on nothing comes through in either direction, and no connection ends: as if a cable were pulled. */
@@ -85,6 +93,11 @@ export class Proxy {
   /** Lets new connections through again; those of before stay dead. */
   mend(): void {
     this.#isBlackhole = false;
+  }
+
+  /** New connections lead to another server, as after a failover. */
+  redirect(port: number): void {
+    this.#target = port;
   }
 
   /** Cuts every connection. */
@@ -101,21 +114,26 @@ export class Proxy {
   #accept(client: Socket): void {
     this.connections++;
     const server = connect({ port: this.#target, host: '127.0.0.1', allowHalfOpen: true });
-    const pair: Pair = { client, server, held: [], state: this.#isBlackhole ? 'dead' : 'open' };
+    const lines = { toClient: new DelayLine(), toServer: new DelayLine() };
+    const pair: Pair = { client, server, ...lines, held: [], state: this.#isBlackhole ? 'dead' : 'open' };
     this.#pairs.add(pair);
     const statements = new Statements((statement) => this.statements.push(statement));
     client.on('data', (data) => {
       statements.read(data);
-      this.#request(pair, data);
+      pair.toServer.send(this.latencyMs / 2, () => this.#request(pair, data));
     });
-    server.on('data', (data) => answer(pair, data));
-    client.on('end', () => pair.state === 'open' && server.end());
-    server.on('end', () => pair.state !== 'dead' && client.end());
+    server.on('data', (data) => pair.toClient.send(this.latencyMs / 2, () => answer(pair, data)));
+    client.on('end', () => pair.toServer.send(this.latencyMs / 2, () => pair.state === 'open' && server.end()));
+    server.on('end', () => pair.toClient.send(this.latencyMs / 2, () => pair.state !== 'dead' && client.end()));
     // A client that has gone takes the server's side along, unless something is still to be passed on.
-    client.on('close', () => pair.state !== 'held' && server.destroy());
+    client.on('close', () => {
+      pair.toClient.drop();
+      if (!server.destroyed) pair.toServer.send(this.latencyMs / 2, () => pair.state !== 'held' && server.destroy());
+    });
     server.on('close', () => {
       this.#pairs.delete(pair);
-      if (pair.state !== 'dead') client.destroy();
+      pair.toServer.drop();
+      pair.toClient.send(this.latencyMs / 2, () => pair.state !== 'dead' && client.destroy());
     });
     for (const socket of [client, server]) socket.on('error', () => undefined); // told by 'close', too
   }
@@ -144,7 +162,9 @@ function answer(pair: Pair, data: Buffer): void {
   else if (pair.state !== 'dead') pair.client.write(data);
 }
 
-function cut({ client, server }: Pair): void {
+function cut({ client, server, toClient, toServer }: Pair): void {
+  toClient.drop();
+  toServer.drop();
   client.destroy();
   server.destroy();
 }

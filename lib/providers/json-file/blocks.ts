@@ -12,12 +12,15 @@ export async function* blocks(file: FileHandle, start: number, end: number): Asy
   }
 }
 
+/** One call reads no more than 2 GiB. */
+const mostAtOnce = 1 << 30;
+
 /** Up to `length` bytes; fewer only where the file ends. */
 export async function readAt(file: FileHandle, position: number, length: number): Promise<Buffer> {
   const buffer = Buffer.allocUnsafeSlow(length);
   let done = 0;
   while (done < length) {
-    const { bytesRead } = await file.read(buffer, done, length - done, position + done);
+    const { bytesRead } = await file.read(buffer, done, Math.min(length - done, mostAtOnce), position + done);
     if (bytesRead === 0) break;
     done += bytesRead;
   }

@@ -1,4 +1,4 @@
-import { type BigIntStats, statSync } from 'node:fs';
+import { type BigIntStats, constants, statSync } from 'node:fs';
 import { type FileHandle, open, stat } from 'node:fs/promises';
 
 import { blocks, readAt } from './blocks.ts';
@@ -69,6 +69,9 @@ export function stampNowAt(path: string): FileStamp | undefined {
   return stats === undefined ? undefined : stampOf(stats);
 }
 
+/** Where a named pipe stands in the place of the file, opening it would else wait for somebody to write into it. Windows has none. */
+const readNow = constants.O_RDONLY | (process.platform === 'win32' ? 0 : constants.O_NONBLOCK);
+
 /**
  * Opens and checks the file. @returns undefined if there is none.
  * @throws CorruptDataError if it is no JSON object, or not as it was written although nobody edited it.
@@ -76,7 +79,7 @@ export function stampNowAt(path: string): FileStamp | undefined {
 export async function openJsonFile(path: string, slices: Slices): Promise<JsonFile | undefined> {
   let file: FileHandle;
   try {
-    file = await open(path, 'r');
+    file = await open(path, readNow);
   } catch (error) {
     if (isMissing(error)) return undefined;
     throw error;
@@ -146,7 +149,7 @@ export interface JsonEnd {
 export async function readJsonEnd(path: string): Promise<JsonEnd | undefined> {
   let file: FileHandle;
   try {
-    file = await open(path, 'r');
+    file = await open(path, readNow);
   } catch (error) {
     if (isMissing(error)) return undefined;
     throw error;

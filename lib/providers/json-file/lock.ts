@@ -1,5 +1,5 @@
 import { statSync } from 'node:fs';
-import { type FileHandle, open, readdir, readFile } from 'node:fs/promises';
+import { type FileHandle, readdir, readFile } from 'node:fs/promises';
 import { hostname } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
@@ -82,16 +82,27 @@ export class Lock {
     );
   }
 
-  /** Gives the store back, unless it was taken over. */
+  /** Gives the store back, unless it was taken over. Opens nothing, as that may be what fails. */
   async release(): Promise<void> {
-    await this.#file?.close().catch(ignore);
     const claim = this.#files.claim(this.#owner.id);
-    if (!(await this.#claimOwn(claim))) return;
     try {
-      const holder = await readOwner(this.#files.lock);
-      if (holder?.id === this.#owner.id) await remove(this.#files.lock);
+      if (!(await this.#claimOwn(claim))) return;
+      try {
+        if (this.#isOurs()) await remove(this.#files.lock);
+      } finally {
+        await remove(claim);
+      }
     } finally {
-      await remove(claim);
+      await this.#file?.close().catch(ignore);
+    }
+  }
+
+  #isOurs(): boolean {
+    try {
+      this.check();
+      return true;
+    } catch {
+      return false;
     }
   }
 
@@ -111,7 +122,8 @@ export async function acquireLock(files: StoreFiles, options: LockOptions): Prom
   const owner = thisProcess(randomId(), randomId());
   const giveUpAt = performance.now() + waitForClaimantMs;
   for (;;) {
-    if (await writeExclusively(files, files.lock, owner, options)) return holdLock(files, owner, false);
+    const file = await writeExclusively(files, files.lock, owner, options);
+    if (file !== undefined) return holdLock(files, owner, file, false);
     const line = await succession(files);
     if (line === undefined) continue;
     const { root, heir } = line;
@@ -121,22 +133,22 @@ export async function acquireLock(files: StoreFiles, options: LockOptions): Prom
     } else {
       const tookOver = judge(heir) !== 'dead';
       if (tookOver && !options.takeOver) throw lockedBy(heir, files);
-      if (await succeed(heir, tookOver ? { ...owner, tookOver } : owner, files, options)) return holdLock(files, owner, tookOver);
+      const file = await succeed(heir, tookOver ? { ...owner, tookOver } : owner, files, options);
+      if (file !== undefined) return holdLock(files, owner, file, tookOver);
     }
   }
 }
 
-/** Puts `owner`'s lock in the place of the one whose heir is `heir`; false if somebody else did. */
-async function succeed(heir: Owner, owner: Owner, files: StoreFiles, options: LockOptions): Promise<boolean> {
+/** Puts `owner`'s lock, which is given open, in the place of the one whose heir is `heir`; undefined if somebody else did. */
+async function succeed(heir: Owner, owner: Owner, files: StoreFiles, options: LockOptions): Promise<FileHandle | undefined> {
   const claim = files.claim(heir.id);
-  if (!(await writeExclusively(files, claim, owner, options))) return false;
-  if ((await succession(files))?.heir.id !== owner.id) {
-    await remove(claim);
-    return false;
-  }
+  const claiming = await writeExclusively(files, claim, owner, options);
+  if (claiming === undefined) return undefined;
   try {
-    await replaceLock(owner, files, options);
-    return true;
+    await claiming.close();
+    if ((await succession(files))?.heir.id === owner.id) return await replaceLock(owner, files, options);
+    await remove(claim);
+    return undefined;
   } catch (error) {
     // A claim that a living process leaves behind would keep everyone out.
     await remove(claim).catch(ignore);
@@ -144,28 +156,34 @@ async function succeed(heir: Owner, owner: Owner, files: StoreFiles, options: Lo
   }
 }
 
-async function replaceLock(owner: Owner, files: StoreFiles, options: LockOptions): Promise<void> {
+async function replaceLock(owner: Owner, files: StoreFiles, options: LockOptions): Promise<FileHandle> {
   for (;;) {
     const temporary = files.temporary(randomId());
-    await writeNew(temporary, owner, options);
+    const file = await writeNew(temporary, owner, options);
     try {
       await renameOver(temporary, files.lock);
-      return;
+      return file;
     } catch (error) {
-      if (!isMissing(error)) throw error;
+      await file.close().catch(ignore);
+      if (!isMissing(error)) {
+        await remove(temporary).catch(ignore);
+        throw error;
+      }
     }
   }
 }
 
-async function holdLock(files: StoreFiles, owner: Owner, tookOver: boolean): Promise<Lock> {
+/** @param file the lock as it was made: to open it by its name could fail, and leave a lock that nobody holds and nobody may take. */
+async function holdLock(files: StoreFiles, owner: Owner, file: FileHandle, tookOver: boolean): Promise<Lock> {
   // Windows would refuse to another owner to rename his lock over one that is open; its file ids are not used again soon.
-  const file = process.platform === 'win32' ? undefined : await open(files.lock, 'r');
+  const isKept = process.platform !== 'win32';
+  if (!isKept) await file.close();
+  const lock = new Lock(files, owner, isKept ? file : undefined, tookOver);
   try {
-    const lock = new Lock(files, owner, file, tookOver);
     await sweep(files, owner);
     return lock;
   } catch (error) {
-    await file?.close();
+    await lock.release().catch(ignore);
     throw error;
   }
 }
@@ -232,30 +250,37 @@ function lockedBy(owner: Owner, files: StoreFiles): StoreLockedError {
   );
 }
 
-/** Makes the lock or claim `path`, complete from its first moment; false if there is one. */
-async function writeExclusively(files: StoreFiles, path: string, owner: Owner, options: LockOptions): Promise<boolean> {
+/** Makes the lock or claim `path`, complete from its first moment. Resolves to it, open; undefined if there is one. */
+async function writeExclusively(files: StoreFiles, path: string, owner: Owner, options: LockOptions): Promise<FileHandle | undefined> {
   for (;;) {
     const temporary = files.temporary(randomId());
-    await writeNew(temporary, owner, options);
+    const file = await writeNew(temporary, owner, options);
     try {
-      return await linkNew(temporary, path);
+      if (await linkNew(temporary, path)) return file;
+      await file.close();
+      return undefined;
     } catch (error) {
+      await file.close().catch(ignore);
       // An owner who swept took our temporary file for a dead one's.
       if (codeOf(error) !== 'ENOENT') throw error;
     } finally {
-      await remove(temporary);
+      // What is left is removed by the next owner, while a lock that is there must not be forgotten.
+      await remove(temporary).catch(ignore);
     }
   }
 }
 
-async function writeNew(path: string, owner: Owner, options: LockOptions): Promise<void> {
+async function writeNew(path: string, owner: Owner, options: LockOptions): Promise<FileHandle> {
   const file = await createFile(path, options.fileMode);
   try {
     await writeAll(file, [Buffer.from(ownerText(owner, options.storeName))], 0);
     // After a power cut, an empty lock would count as one that cannot be judged.
     await file.sync();
-  } finally {
-    await file.close();
+    return file;
+  } catch (error) {
+    await file.close().catch(ignore);
+    await remove(path).catch(ignore);
+    throw error;
   }
 }
 

@@ -2,6 +2,7 @@ import { resolve } from 'node:path';
 
 import * as z from 'zod/mini';
 
+import { check, object, wholeBetween, wholeMilliseconds } from '../../check-options.ts';
 import { OptionsError } from '../../errors.ts';
 
 /** Where and how {@link jsonFile} keeps its dictionaries. */
@@ -51,68 +52,26 @@ export interface JsonFileSettings extends Omit<JsonFileOptions, 'takeOver' | 're
   readonly pollMs: number;
 }
 
-const mode = z.int().check(z.minimum(0), z.maximum(0o777));
+const mode = z.optional(z.custom<number>((value) => typeof value === 'number' && Number.isInteger(value) && value >= 0 && value <= 0o777, 'permissions from 0 to 0o777'));
+const flag = z.optional(z.boolean('true or false'));
 
-const shape = {
-  directory: z.string().check(z.minLength(1), z.refine(path => !path.includes('\0'))),
-  indent: z.optional(z.int().check(z.minimum(1), z.maximum(10))),
-  fileMode: z.optional(mode),
-  directoryMode: z.optional(mode),
-  takeOver: z.optional(z.boolean()),
-  readOnly: z.optional(z.boolean()),
-  pollMs: z.optional(z.int().check(z.minimum(10), z.maximum(60_000))),
-};
+const schema = object({
+  directory: z.custom<string>((path) => typeof path === 'string' && path !== '' && !path.includes('\0'), 'the path of a directory'),
+  indent: wholeBetween(1, 10, 'of spaces '),
+  fileMode: mode,
+  directoryMode: mode,
+  takeOver: flag,
+  readOnly: flag,
+  pollMs: wholeMilliseconds(10, 60_000),
+});
 
-const schema = z.strictObject(shape);
-
-const expected: Readonly<Record<keyof typeof shape, string>> = {
-  directory: 'a path: a string that is not empty',
-  indent: 'a whole number of spaces from 1 to 10',
-  fileMode: 'permissions from 0 to 0o777',
-  directoryMode: 'permissions from 0 to 0o777',
-  takeOver: 'true or false',
-  readOnly: 'true or false',
-  pollMs: 'a whole number of milliseconds from 10 to 60,000',
-};
-
-/** @throws OptionsError that names the option, what was expected and what came. */
-export function checkOptions(options: unknown): JsonFileSettings {
-  const result = schema.safeParse(options);
-  if (result.success) return settingsOf(result.data);
-  const issue = result.error.issues[0];
-  if (issue?.code === 'unrecognized_keys') {
-    const names = issue.keys.map(name => `"${name}"`).join(', ');
-    throw new OptionsError(`jsonFile: no such option: ${names}; there are ${Object.keys(shape).join(', ')}`);
-  }
-  const name = issue?.path[0];
-  if (!isOption(name)) throw new OptionsError(`jsonFile: expected an object of options, such as { directory: './data' }, but got ${shown(options)}`);
-  throw new OptionsError(`jsonFile: option "${name}" must be ${expected[name]}, but got ${shown(memberOf(options, name))}`);
-}
-
-function isOption(name: unknown): name is keyof typeof shape {
-  return typeof name === 'string' && Object.hasOwn(shape, name);
-}
-
-function memberOf(options: unknown, name: string): unknown {
-  return typeof options === 'object' && options !== null ? Reflect.get(options, name) : undefined;
-}
-
-function shown(value: unknown): string {
-  if (typeof value === 'string') return JSON.stringify(value);
-  if (Array.isArray(value)) return 'an array';
-  if (typeof value === 'object' && value !== null) return 'an object';
-  return typeof value === 'function' ? 'a function' : String(value);
-}
-
-function settingsOf({ directory, indent, fileMode, directoryMode, takeOver = false, readOnly = false, pollMs = 250 }: z.infer<typeof schema>): JsonFileSettings {
-  if (readOnly && takeOver) throw new OptionsError('jsonFile: options "readOnly" and "takeOver" exclude each other: who only reads displaces nobody');
-  return {
-    directory: resolve(directory),
-    ...(indent !== undefined && { indent }),
-    ...(fileMode !== undefined && { fileMode }),
-    ...(directoryMode !== undefined && { directoryMode }),
-    takeOver,
-    readOnly,
-    pollMs,
-  };
+/**
+ * The settings that these options mean.
+ * @throws OptionsError that names the option, what was expected and what came.
+ */
+export function checkOptions(options: JsonFileOptions): JsonFileSettings {
+  check(schema, options, 'jsonFile()');
+  const { directory, takeOver = false, readOnly = false, pollMs = 250, ...others } = options;
+  if (readOnly && takeOver) throw new OptionsError('jsonFile(): readOnly and takeOver exclude each other: who only reads displaces nobody.');
+  return { ...others, directory: resolve(directory), takeOver, readOnly, pollMs };
 }

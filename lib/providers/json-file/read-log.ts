@@ -94,32 +94,44 @@ export interface LogRecord {
 /** The record where `reader` stands. @throws CorruptDataError */
 export async function readRecord(log: LogFile, reader: ByteReader, seed: number, end: number): Promise<LogRecord | 'torn'> {
   const offset = reader.offset;
-  const wrong = async (what: string): Promise<'torn' | CorruptDataError> => {
-    const torn = log.end === undefined && (await isUnwritten(log.file, offset, end));
-    return torn ? 'torn' : damaged('log', log.path, offset, what);
-  };
-  const thrownUnlessTorn = (answer: 'torn' | CorruptDataError): 'torn' => {
-    if (answer !== 'torn') throw answer;
-    return answer;
+  const damage = (what: string): CorruptDataError => damaged('log', log.path, offset, what);
+  /** @param from where other records may begin. */
+  const tornOr = async (what: string, from: number): Promise<'torn'> => {
+    const isTorn = log.end === undefined && (await isUnwritten(log.file, offset, end)) && !(await holdsRecord(log.file, from, end, seed));
+    if (!isTorn) throw damage(what);
+    return 'torn';
   };
   const line = await reader.line();
   if (line === undefined) {
     const rest = (await reader.take(reader.left)) ?? Buffer.alloc(0);
     // A whole line but for a wrong last byte was written whole: that is no torn tail, but damage.
-    const tornOff = log.end === undefined && checkLine(rest.subarray(0, -1), seed) === undefined;
-    return tornOff ? 'torn' : thrownUnlessTorn(await wrong('a record has no end'));
+    const isTornOff = log.end === undefined && checkLine(rest.subarray(0, -1), seed) === undefined;
+    return isTornOff ? 'torn' : tornOr('a record has no end', end);
   }
-  if (checkLine(line, seed) === undefined) return thrownUnlessTorn(await wrong('the first line of a record does not match its checksum'));
+  if (checkLine(line, seed) === undefined) return tornOr('the first line of a record does not match its checksum', offset);
   const header = recordHeaderFrom(line);
-  if (header === undefined) throw damaged('log', log.path, offset, 'a record is of no known format');
+  if (header === undefined) throw damage('a record is of no known format');
   const bodyAt = reader.offset;
   const body = await reader.take(header.bytes);
   if (body === undefined) {
-    if (log.end === undefined) return 'torn';
-    throw damaged('log', log.path, offset, 'a record goes beyond the acknowledged end');
+    if (log.end !== undefined) throw damage('a record goes beyond the acknowledged end');
+    if (await holdsRecord(log.file, bodyAt, end, seed)) throw damage('a record is shorter than it says, though another one stands behind it');
+    return 'torn';
   }
-  if (hex8(checksum(body)) !== header.crc) return thrownUnlessTorn(await wrong('the lines of a record do not match its checksum'));
+  if (hex8(checksum(body)) !== header.crc) return tornOr('the lines of a record do not match its checksum', bodyAt + header.bytes);
   return { header, body, bodyAt };
+}
+
+/**
+ * Whether the first line of a record stands behind what does not check. Then that is no batch that was under way: its owner wrote
+ * on, so he had acknowledged it. NULs may stand before the line, in the place of the line feed that was there.
+ */
+async function holdsRecord(file: FileHandle, start: number, end: number, seed: number): Promise<boolean> {
+  const reader = new ByteReader(file, start, end);
+  for (let line = await reader.line(); line !== undefined; line = await reader.line()) {
+    if (checkLine(line.subarray(line.lastIndexOf(0) + 1), seed) !== undefined) return true;
+  }
+  return false;
 }
 
 /** What a disk writes at once, at least. */

@@ -1,10 +1,11 @@
 import { setTimeout as delay } from 'node:timers/promises';
 
-import { Observable } from 'rxjs';
+import type { Observable } from 'rxjs';
 
 import { ReadOnlyError } from '../../errors.ts';
 import type { BatchResult } from '../../mutation.ts';
 import type { Capabilities, Cursor, Feed, OpenContext, Page, ProviderSession } from '../provider.ts';
+import { Subscriptions } from '../subscriptions.ts';
 import { failureOf } from './failure.ts';
 import { Follower } from './follower.ts';
 import { pagesOf } from './load.ts';
@@ -27,12 +28,10 @@ export class ReadOnlySession implements ProviderSession {
   readonly #storeName: string;
   readonly #settings: JsonFileSettings;
   readonly #report: OpenContext['report'];
-  readonly #ends = new Set<() => void>();
-  readonly #leaving = new Set<Promise<void>>();
+  readonly #subscriptions = new Subscriptions();
   #place: Place | undefined;
   /** By how much versions are ahead of the files' count of commits: an older file may be put in the place of a newer one, or one that counts none. */
   #ahead = 0;
-  #isClosed = false;
 
   constructor(storeName: string, settings: JsonFileSettings, report: OpenContext['report']) {
     this.#storeName = storeName;
@@ -82,16 +81,11 @@ export class ReadOnlySession implements ProviderSession {
   }
 
   watch(since: Cursor): Observable<Feed> {
-    return new Observable<Feed>(subscriber => {
-      if (this.#isClosed) {
-        subscriber.complete();
-        return;
-      }
+    return this.#subscriptions.watch(({ tell }) => {
       const place = this.#place;
       if (place?.version !== since.version) {
-        subscriber.next({ type: 'reset' });
-        subscriber.complete();
-        return;
+        tell({ type: 'reset' });
+        return undefined;
       }
       const follower = new Follower({
         storeName: this.#storeName,
@@ -100,27 +94,16 @@ export class ReadOnlySession implements ProviderSession {
         place,
         versionOf: seq => seq + this.#ahead,
         moved: moved => void (this.#place = moved),
-        tell: feed => {
-          subscriber.next(feed);
-          if (feed.type === 'reset') subscriber.complete();
-        },
+        tell,
         report: this.#report,
       });
-      const end = (): void => subscriber.complete();
-      this.#ends.add(end);
-      subscriber.add(() => {
-        this.#ends.delete(end);
-        const leaving = follower.stop().finally(() => this.#leaving.delete(leaving));
-        this.#leaving.add(leaving);
-      });
       follower.start();
+      return () => follower.stop();
     });
   }
 
-  async close(): Promise<void> {
-    this.#isClosed = true;
-    for (const end of [...this.#ends]) end();
-    await Promise.all(this.#leaving);
+  close(): Promise<void> {
+    return this.#subscriptions.close();
   }
 
   #locate() {

@@ -14,16 +14,22 @@ export interface LogRecord {
   readonly crc: number;
 }
 
+/** A piece has so many lines, or so much text, whichever it has first: a string has an end, and a batch has none. */
 const linesAtOnce = 512;
+const textAtOnce = 1 << 24;
 
 /** Puts mutations into their lines; large batches in slices. */
 export async function recordOf(seq: number, batch: Batch, stored: readonly Mutation[], leftOut: readonly LeftOut[]): Promise<LogRecord> {
   const slices = new Slices();
   const body: Buffer[] = [];
   let [bytes, crc] = [0, 0];
-  for (let at = 0; at < stored.length; at += linesAtOnce) {
+  for (let at = 0; at < stored.length;) {
     let lines = '';
-    for (const mutation of stored.slice(at, at + linesAtOnce)) lines += lineOf(mutation);
+    for (const mutation of stored.slice(at, at + linesAtOnce)) {
+      lines += lineOf(mutation);
+      at += 1;
+      if (lines.length >= textAtOnce) break;
+    }
     const piece = Buffer.from(lines);
     body.push(piece);
     bytes += piece.length;

@@ -16,9 +16,12 @@ import { letGo } from './snapshot.ts';
 /** A file that does not parse is looked at again after this time, before it is told to be broken: its writer may not be done. */
 const patienceMs = 400;
 
+/** A value's line is one string, and V8's have 536,870,888 units at most. */
+const maxValueBytes = 500_000_000;
+
 /** One open dictionary in a JSON file. */
 export class JsonFileSession implements ProviderSession {
-  readonly capabilities: Capabilities = { shared: false, durability: 'power' };
+  readonly capabilities: Capabilities = { shared: false, durability: 'power', maxValueBytes };
   readonly #files: StoreFiles;
   readonly #disk: Disk;
   readonly #report: OpenContext['report'];

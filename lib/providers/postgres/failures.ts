@@ -43,6 +43,8 @@ const needsPooler: Failure = { kind: 'halt', advice: 'a pooler in transaction mo
 /** Failures of the network, by Node's code. */
 const networkCodes: ReadonlySet<string> = new Set([
   'ECONNREFUSED', 'ECONNRESET', 'ECONNABORTED', 'EPIPE', 'ETIMEDOUT', 'EHOSTUNREACH', 'EHOSTDOWN', 'ENETUNREACH', 'ENETDOWN', 'ENOTFOUND', 'EAI_AGAIN', 'ENOENT',
+  // Of this process or machine: no descriptor, port or memory is left for a connection.
+  'EMFILE', 'ENFILE', 'EADDRNOTAVAIL', 'ENOBUFS', 'ENOMEM',
 ]);
 
 /** What node-postgres says without a code when a connection is lost or too slow. */

@@ -1,10 +1,11 @@
 import { InvalidKeyError, OptionsError } from '../../errors.ts';
 import type { OpenContext, Provider, ProviderSession } from '../provider.ts';
+import { SharedAccess } from '../shared-access.ts';
 import { defaultTableName, unfitTableName } from './identifiers.ts';
 import { checkOptions, type PostgresOptions } from './options.ts';
 import { openDictionary } from './schema.ts';
+import { connectToServer, leaveServer } from './server-access.ts';
 import { PostgresSession } from './session.ts';
-import { SharedServer } from './shared-server.ts';
 
 export type { PostgresColumns, PostgresConnection, PostgresOptions, PostgresPool } from './options.ts';
 
@@ -23,7 +24,7 @@ export type { PostgresColumns, PostgresConnection, PostgresOptions, PostgresPool
  */
 export function postgres(options: PostgresOptions = {}): Provider {
   const settings = checkOptions(options);
-  const server = new SharedServer(settings);
+  const server = new SharedAccess(() => connectToServer(settings), leaveServer);
   return {
     name: 'postgres',
     async open(storeName: string, context: OpenContext): Promise<ProviderSession> {

@@ -1,5 +1,6 @@
 import { setImmediate as macrotask } from 'node:timers/promises';
 
+import { LogPlace } from '../log-place.ts';
 import type { CommitFeed, Cursor, Entry, Feed } from '../provider.ts';
 import { currentFormat } from './format.ts';
 import { literal } from './identifiers.ts';
@@ -36,20 +37,15 @@ interface LogCommit {
   readonly rows: (readonly unknown[])[];
 }
 
-/**
- * Tells what was committed to a dictionary behind a cursor, from the log and from nothing else: each version has a row there, so
- * that one that is not there was pruned, or belongs to a past that a restored database does not have.
- */
+/** Tells what was committed to a dictionary behind a cursor, from the log and from nothing else. */
 export class LogReader {
   readonly #config: LogReaderConfig;
-  #cursor: Cursor;
-  /** Whether the log is to hold the row of the cursor. It has none of the empty beginning, nor of a table that was taken over. */
-  #isLogged: boolean | undefined;
+  readonly #place: LogPlace;
   #isEnded = false;
 
   constructor(config: LogReaderConfig) {
     this.#config = config;
-    this.#cursor = config.since;
+    this.#place = new LogPlace(config.since);
   }
 
   /** Tells nothing more. */
@@ -60,7 +56,7 @@ export class LogReader {
   /** Reads on. Returns whether there is more. */
   async read(query: Query): Promise<boolean> {
     const { past, writer } = this.#config;
-    const { version } = this.#cursor;
+    const { version } = this.#place;
     if (!Number.isSafeInteger(version)) return this.#reset();
     const acknowledged = past.acknowledged; // before it is read, as commits may be acknowledged meanwhile
     const rows = await query(this.#look(), [version, writer]);
@@ -71,42 +67,26 @@ export class LogReader {
     past.check(acknowledged, first[1] === null ? undefined : numberOf(first[1]));
     const commits = commitsOf(rows);
     const place = commits[0]?.cursor.version === version ? commits.shift() : undefined;
-    if (!this.#finds(head, place?.cursor)) return this.#reset();
+    if (!this.#place.isKept(head, place?.cursor)) return this.#reset();
     let endsAt = performance.now() + stretchMs;
     for (const commit of commits) {
-      if (commit.cursor.version !== this.#cursor.version + 1) return this.#reset();
+      if (commit.cursor.version !== this.#place.version + 1) return this.#reset();
       const told = await this.#feedOf(commit, query);
       if (performance.now() >= endsAt) {
         await macrotask();
         endsAt = performance.now() + stretchMs;
       }
       if (this.#isStopped()) return false;
-      this.#cursor = commit.cursor;
-      this.#isLogged = true;
+      this.#place.moveTo(commit.cursor);
       this.#config.tell(told);
     }
-    if (this.#cursor.version >= head) return false;
+    if (this.#place.version >= head) return false;
     return commits.length > 0 || this.#reset(); // the row behind the cursor was pruned
   }
 
   /** Read by a method, as the compiler takes it for unchanged over an await. */
   #isStopped(): boolean {
     return this.#isEnded;
-  }
-
-  /** Whether the log still has the past that the cursor stands for. */
-  #finds(head: number, found: Required<Cursor> | undefined): boolean {
-    const { version, writer, number } = this.#cursor;
-    if (found === undefined) {
-      const isFirst = this.#isLogged === undefined && writer === undefined && number === undefined && (version === head || version === 0);
-      const isKnown = this.#isLogged === false && version <= head;
-      this.#isLogged = false;
-      return isFirst || isKnown;
-    }
-    if (this.#isLogged === false || version > head) return false;
-    this.#isLogged = true;
-    this.#cursor = found; // who wrote it is remembered, were it not known
-    return (writer === undefined || writer === found.writer) && (number === undefined || number === found.number);
   }
 
   #reset(): false {

@@ -1,6 +1,6 @@
 import * as z from 'zod/mini';
 
-import { check, object } from '../../check-options.ts';
+import { check, object, wholeBetween, wholeMilliseconds } from '../../check-options.ts';
 import { OptionsError } from '../../errors.ts';
 import { checkConnection } from './connection-options.ts';
 import type { Pool, PostgresConnection } from './driver.ts';
@@ -120,16 +120,13 @@ const isIdentifier = (value: unknown): value is string =>
   typeof value === 'string' && value !== '' && value.isWellFormed() && !value.includes('\0') && byteLength(value) <= longestIdentifier;
 const isPool = (value: unknown): boolean => typeof value === 'object' && value !== null && 'connect' in value && typeof value.connect === 'function';
 const identifier = z.optional(z.custom<string>(isIdentifier, `a name of 1 to ${longestIdentifier} bytes`));
-const wholeBetween = (least: number, most: number, unit: string) =>
-  z.optional(z.custom<number>((value) => typeof value === 'number' && Number.isInteger(value) && value >= least && value <= most, `a whole number ${unit}from ${least} to ${most}`));
-const milliseconds = (least: number, most: number) => wholeBetween(least, most, 'of milliseconds ');
 /** Checked apart, by what never shows the value. */
 const secret = z.optional(z.unknown());
 
 const schema = object({
   connection: secret,
   pool: z.optional(z.custom<Pool>(isPool, 'a pg.Pool')),
-  poolSize: wholeBetween(1, 1_000, ''),
+  poolSize: wholeBetween(1, 1_000),
   schema: identifier,
   table: z.optional(z.custom<(storeName: string) => string>((value) => typeof value === 'function', "a function from a dictionary's name to a table's")),
   columns: z.optional(object({ key: identifier, value: identifier, createdAt: identifier, updatedAt: identifier, version: identifier, expiresAt: identifier })),
@@ -137,9 +134,9 @@ const schema = object({
   durability: z.optional(z.enum(['full', 'normal'], "'full' or 'normal'")),
   pooler: z.optional(z.boolean('true or false')),
   listen: secret,
-  pollMs: milliseconds(10, 60_000),
-  statementTimeoutMs: milliseconds(100, 3_600_000),
-  connectTimeoutMs: milliseconds(100, 600_000),
+  pollMs: wholeMilliseconds(10, 60_000),
+  statementTimeoutMs: wholeMilliseconds(100, 3_600_000),
+  connectTimeoutMs: wholeMilliseconds(100, 600_000),
 });
 
 /**

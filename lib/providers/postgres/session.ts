@@ -1,19 +1,22 @@
+import type { Observable } from 'rxjs';
+
 import { ProviderError } from '../../errors.ts';
 import type { Batch, BatchResult } from '../../mutation.ts';
-import type { Observable } from 'rxjs';
 import type { Capabilities, Cursor, Entry, Feed, OpenContext, Page, ProviderSession, WriteContext } from '../provider.ts';
+import { Subscriptions } from '../subscriptions.ts';
 import { commitFunction } from './commit-function.ts';
 import { Committer } from './committer.ts';
 import { payloadOf } from './doorbell.ts';
+import { describeFailure } from './failures.ts';
 import { currentFormat } from './format.ts';
 import { literal } from './identifiers.ts';
 import { loadPages } from './load-pages.ts';
+import { LogReader, type LogReaderConfig } from './log-reader.ts';
 import type { PostgresSettings } from './options.ts';
 import { OwnPast } from './own-past.ts';
 import { entryOf } from './rows.ts';
-import type { ServerAccess } from './shared-server.ts';
+import type { ServerAccess } from './server-access.ts';
 import { DataSql, namesOf, type Dictionary, type Names } from './statements.ts';
-import { Watchers } from './watchers.ts';
 
 /** A quarter of what PostgreSQL's fields and messages take, and all that its `jsonb` takes. */
 const maxValueBytes = 250_000_000;
@@ -32,13 +35,14 @@ export class PostgresSession implements ProviderSession {
   readonly #data: DataSql;
   readonly #committer: Committer;
   readonly #past: OwnPast;
-  readonly #watchers: Watchers;
+  readonly #subscriptions = new Subscriptions();
+  readonly #log: Omit<LogReaderConfig, 'since' | 'tell'>;
   readonly #payload: string;
   #rungAt = 0;
   #closed: Promise<void> | undefined;
 
   constructor(access: ServerAccess, settings: PostgresSettings, dictionary: Dictionary, context: OpenContext, release: () => Promise<void>) {
-    const { connections, feed } = access;
+    const { connections } = access;
     this.capabilities = {
       shared: true,
       durability: settings.durability === 'full' ? 'power' : 'process',
@@ -53,16 +57,15 @@ export class PostgresSession implements ProviderSession {
     this.#names = namesOf(settings.schema, dictionary);
     this.#data = new DataSql(this.#names.data, settings.columns, dictionary.valueType);
     this.#past = new OwnPast(`The dictionary ${JSON.stringify(dictionary.name)} in ${connections.place}`, context.report);
-    const parts = { dictionary, names: this.#names, data: this.#data, past: this.#past, writer: context.writer };
+    this.#log = { dictionary, names: this.#names, data: this.#data, past: this.#past, writer: context.writer };
     this.#committer = new Committer({
-      ...parts,
+      ...this.#log,
       connections,
       commitFunction: commitFunction(settings, dictionary),
       isPrepared: !settings.pooler,
       isFull: settings.durability === 'full',
       statementTimeoutMs: settings.statementTimeoutMs,
     });
-    this.#watchers = new Watchers({ ...parts, feed, payload: this.#payload, place: connections.place });
   }
 
   load(): AsyncIterable<Page> {
@@ -106,7 +109,19 @@ export class PostgresSession implements ProviderSession {
 
   /** Of this session's own commits it tells the cursor alone: what they set is known here, and would be sent and parsed once more. */
   watch(since: Cursor): Observable<Feed> {
-    return this.#watchers.watch(since);
+    const { feed, connections } = this.#access;
+    return this.#subscriptions.watch(({ tell, fail }) => {
+      const reader = new LogReader({ ...this.#log, since, tell });
+      const leave = feed.join({
+        payload: this.#payload,
+        read: (query) => reader.read(query),
+        fail: (error) => fail(describeFailure(error, { doing: `Watching ${JSON.stringify(this.#dictionary.name)}`, place: connections.place })),
+      });
+      return () => {
+        reader.end();
+        return leave();
+      };
+    });
   }
 
   close(): Promise<void> {
@@ -115,7 +130,7 @@ export class PostgresSession implements ProviderSession {
   }
 
   async #close(): Promise<void> {
-    await this.#watchers.close();
+    await this.#subscriptions.close();
     await this.#release();
   }
 }

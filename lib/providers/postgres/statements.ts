@@ -1,6 +1,11 @@
 import { quote } from './identifiers.ts';
 import type { PostgresColumns } from './options.ts';
 
+/** V8's longest string has 536,870,888 units. */
+const longestText = 500_000_000;
+/** PostgreSQL compresses no more than to the 255th part. */
+const surelyShortEnough = 1_000_000;
+
 /** What a value's column may be. */
 export type ValueType = 'json' | 'jsonb' | 'text';
 
@@ -106,10 +111,15 @@ export class DataSql {
     );
   }
 
-  /** Key, value, version and deadline of every entry. */
+  /**
+   * Key, value, version and deadline of every entry. A value that is too long to be taken, as one that another program made may be,
+   * is read as null: node-postgres would end the process with an uncaught exception. What is compressed to less cannot be so long.
+   */
   entries(condition = ''): string {
     const { key, value, version, expiresAt } = this.#columns;
-    return `SELECT t.${quote(key)}, t.${quote(value)}::text, t.${quote(version)}, t.${quote(expiresAt)} FROM ${this.#data} AS t${condition}`;
+    const stored = `t.${quote(value)}`;
+    const readable = `CASE WHEN pg_column_size(${stored}) > ${surelyShortEnough} AND octet_length(${stored}::text) > ${longestText} THEN NULL ELSE ${stored}::text END`;
+    return `SELECT t.${quote(key)}, ${readable}, t.${quote(version)}, t.${quote(expiresAt)} FROM ${this.#data} AS t${condition}`;
   }
 
   entryOf(key: string): string {

@@ -1,4 +1,4 @@
-import { statSync } from 'node:fs';
+import { closeSync, fsyncSync, openSync, statSync } from 'node:fs';
 
 import { CorruptDataError, ProviderError } from '../../errors.ts';
 import type { Database, Driver } from './driver.ts';
@@ -10,13 +10,19 @@ const oldestVersion = [3, 51, 3] as const;
 /** Pages that a WAL gathers before it is copied into the file; at SQLite's 1,000 random updates took 1.4x the time (ran). */
 const checkpointPages = 16_000;
 
-/** Opens the connection that commits. */
-export function openForWriting(driver: Driver, settings: SqliteSettings): Database {
+/**
+ * Opens the connection that commits.
+ * @param look is given the connection before anything is changed: to enter WAL mode changes a file, which one that is refused must not be.
+ */
+export function openForWriting(driver: Driver, settings: SqliteSettings, look?: (database: Database) => void): Database {
   const database = new driver(settings.file, { timeout: settings.busyTimeoutMs, fileMustExist: true });
   try {
     checkVersion(single(database, 'SELECT sqlite_version()'));
+    checkLength(database, settings.file);
+    look?.(database);
     enterWriteAheadLog(database, settings.file);
     setSynchronous(database, settings);
+    if (settings.durability === 'full') flushLog(settings.file);
     // Statements of many rows would spill their journal to a file.
     database.pragma('temp_store = MEMORY');
     database.pragma(`wal_autocheckpoint = ${checkpointPages}`);
@@ -55,6 +61,20 @@ export function checkVersion(version: unknown): void {
   }
 }
 
+/**
+ * What is missing of a last page that was cut off, SQLite takes for zeros, and the rows there for none.
+ * @throws CorruptDataError if it was. Where there is a log, it may hold that page, and be copied at this moment.
+ */
+function checkLength(database: Database, file: string): void {
+  single(database, 'SELECT count(*) FROM sqlite_schema'); // fails for what is no database, of which no length would be right
+  const { size } = statSync(file);
+  const excess = size % Number(single(database, 'PRAGMA page_size'));
+  if (excess === 0 || (statSync(`${file}-wal`, { throwIfNoEntry: false })?.size ?? 0) > 0) return;
+  throw new CorruptDataError(`${file} is damaged: it ends within a page, ${excess} bytes behind its begin. It is left as it is: restore a backup, or save what can be read with \`sqlite3 ${file} .recover\`.`, {
+    location: file,
+  });
+}
+
 function enterWriteAheadLog(database: Database, file: string): void {
   const mode = single(database, 'PRAGMA journal_mode = WAL');
   if (mode !== 'wal') {
@@ -71,6 +91,26 @@ function setSynchronous(database: Database, { durability, file }: SqliteSettings
   const actual = single(database, 'PRAGMA synchronous');
   if (actual !== level) {
     throw new ProviderError(`${file}: synchronous = ${name} was set, but ${String(actual)} reads back, so commits would be less durable than promised.`, { kind: 'halt' });
+  }
+}
+
+/**
+ * Recovery brings back a commit that a killed process had written to the log and not flushed. Whoever sees it must see it again
+ * after a power cut. To be called when the log was read; SQLite holds no lock on it, so that closing it here drops none.
+ */
+function flushLog(file: string): void {
+  const name = `${file}-wal`;
+  if ((statSync(name, { throwIfNoEntry: false })?.size ?? 0) === 0) return;
+  try {
+    const log = openSync(name, 'r+'); // Windows flushes what may be written
+    try {
+      fsyncSync(log);
+    } finally {
+      closeSync(log);
+    }
+  } catch (error) {
+    const reason = error instanceof Error ? error.message : String(error);
+    throw new ProviderError(`${name} cannot be flushed (${reason}), so what it holds is not certain to last.`, { kind: 'retry', cause: error });
   }
 }
 

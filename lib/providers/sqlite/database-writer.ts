@@ -8,7 +8,7 @@ import type { Database, Driver } from './driver.ts';
 import { describeFailure, isBusy, isInputOutputFailure } from './failures.ts';
 import type { SqliteSettings } from './options.ts';
 import type { PackedBatch } from '../packed-batch.ts';
-import { openDictionary, type Dictionary } from './schema.ts';
+import { checkDictionary, openDictionary, type Dictionary } from './schema.ts';
 
 /**
  * The one connection of a provider that commits, on whatever thread it is made. Its methods must not overlap: an open
@@ -34,7 +34,8 @@ export class DatabaseWriter {
   open(name: string, table: string): Dictionary {
     return this.#telling(`Opening ${JSON.stringify(name)}`, () => {
       const { columns, file } = this.#settings;
-      return openDictionary(this.#connect(), { name, table, columns, file });
+      const request = { name, table, columns, file };
+      return openDictionary(this.#connect((database) => checkDictionary(database, request)), request);
     });
   }
 
@@ -71,10 +72,10 @@ export class DatabaseWriter {
     return target;
   }
 
-  #connect(): Database {
+  #connect(look?: (database: Database) => void): Database {
     this.#checkIdentity();
     if (this.#database !== undefined) return this.#database;
-    const database = openForWriting(this.#driver, this.#settings);
+    const database = openForWriting(this.#driver, this.#settings, look);
     try {
       if (this.#suspect) checkAfterFailure(database, this.#settings.file);
     } catch (error) {

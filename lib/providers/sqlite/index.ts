@@ -1,10 +1,11 @@
 import { InvalidKeyError, OptionsError } from '../../errors.ts';
 import type { OpenContext, Provider, ProviderSession } from '../provider.ts';
+import { SharedAccess } from '../shared-access.ts';
+import { closeDatabase, openDatabase } from './database-access.ts';
 import { defaultTableName, unfitTableName } from './identifiers.ts';
 import { checkOptions, type SqliteOptions } from './options.ts';
 import { retryWhileBusy } from './retry-while-busy.ts';
 import { SqliteSession } from './session.ts';
-import { SharedDatabase } from './shared-database.ts';
 
 export type { SqliteColumns, SqliteOptions } from './options.ts';
 
@@ -25,7 +26,7 @@ const openPatienceMs = 5_000;
  */
 export function sqlite(options: SqliteOptions): Provider {
   const { worker, table, ...settings } = checkOptions(options);
-  const database = new SharedDatabase(settings, worker);
+  const database = new SharedAccess(() => openDatabase(settings, worker), closeDatabase);
   return {
     name: 'sqlite',
     async open(storeName: string, context: OpenContext): Promise<ProviderSession> {

@@ -8,7 +8,7 @@ import { describeFailure } from './failures.ts';
 import { Head } from './head.ts';
 import { qualified, quote } from './identifiers.ts';
 import type { SqliteSettings } from './options.ts';
-import { entryOf, rowOf } from './rows.ts';
+import { entryOf, readable, rowOf } from './rows.ts';
 import type { Dictionary } from './schema.ts';
 
 const pageRows = 1_000;
@@ -43,7 +43,7 @@ export async function* loadPages(
 /** At least one page. In the order of the table, which is mostly that of insertion; by key would read it at random. */
 function* pagesOf(database: Database, settings: SqliteSettings, dictionary: Dictionary, report: (error: PersistifyError) => void): Generator<readonly Entry[]> {
   const { key, value, version, expiresAt } = settings.columns;
-  const names = [key, value, version, expiresAt].map(quote).join(', ');
+  const names = [quote(key), readable(quote(value)), quote(version), quote(expiresAt)].join(', ');
   let entries: Entry[] = [];
   let unreadable = 0;
   for (const answer of database.prepare(`SELECT ${names} FROM ${qualified(dictionary.table)}`).raw().iterate()) {

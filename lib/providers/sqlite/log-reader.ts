@@ -1,3 +1,4 @@
+import { LogPlace } from '../log-place.ts';
 import type { CommitFeed, Cursor, Entry, Feed } from '../provider.ts';
 import type { Sliced } from './commit.ts';
 import type { Database } from './driver.ts';
@@ -20,20 +21,15 @@ export interface LogReaderConfig {
   readonly tell: (feed: Feed) => void;
 }
 
-/**
- * Tells what was committed to a dictionary behind a cursor, from the log and from nothing else: each version has a row there, so
- * that one that is not there was pruned, or belongs to a past that a restored file does not have.
- */
+/** Tells what was committed to a dictionary behind a cursor, from the log and from nothing else. */
 export class LogReader {
   readonly #config: LogReaderConfig;
-  #cursor: Cursor;
-  /** Whether the log is to hold the row of the cursor. It has none of the empty beginning, nor of a table that was taken over. */
-  #isLogged: boolean | undefined;
+  readonly #place: LogPlace;
   #statements: LogStatements | undefined;
 
   constructor(config: LogReaderConfig) {
     this.#config = config;
-    this.#cursor = config.since;
+    this.#place = new LogPlace(config.since);
   }
 
   /** Reads on, in an open transaction; pauses at each row. Returns whether there is more, for another transaction. */
@@ -41,36 +37,19 @@ export class LogReader {
     if (this.#statements?.database !== database) this.#statements = new LogStatements(database, this.#config.dictionary, this.#config.settings);
     const statements = this.#statements;
     const head = statements.head.find();
-    if (head === undefined || !this.#finds(this.#cursor, head, statements)) return this.#reset();
+    if (head === undefined || !this.#place.isKept(head, statements.place(this.#place.version))) return this.#reset();
     let rows = 0;
-    while (this.#cursor.version < head) {
+    while (this.#place.version < head) {
       if (rows > transactionRows) return true;
-      const row = statements.row(this.#cursor.version + 1);
+      const row = statements.row(this.#place.version + 1);
       if (row === undefined) return this.#reset();
       const commit = yield* this.#commitOf(row, statements);
       rows += 1 + commit.entries.length + commit.deleted.length;
-      this.#cursor = row.cursor;
-      this.#isLogged = true;
+      this.#place.moveTo(row.cursor);
       this.#config.tell(commit);
       yield;
     }
     return false;
-  }
-
-  /** Whether the file still has the past that the cursor stands for. */
-  #finds(cursor: Cursor, head: number, statements: LogStatements): boolean {
-    const { version, writer, number } = cursor;
-    const found = statements.place(version);
-    if (found === undefined) {
-      const isFirst = this.#isLogged === undefined && writer === undefined && number === undefined && (version === head || version === 0);
-      const isKnown = this.#isLogged === false && version <= head;
-      this.#isLogged = false;
-      return isFirst || isKnown;
-    }
-    if (this.#isLogged === false || version > head) return false;
-    this.#isLogged = true;
-    this.#cursor = found; // who wrote it is remembered, were it not known
-    return (writer === undefined || writer === found.writer) && (number === undefined || number === found.number);
   }
 
   #reset(): false {

@@ -3,7 +3,7 @@ import type { Database, Statement } from './driver.ts';
 import { Head } from './head.ts';
 import { qualified, quote } from './identifiers.ts';
 import type { SqliteSettings } from './options.ts';
-import { entryOf, rowOf, textOf } from './rows.ts';
+import { entryOf, readable, rowOf, textOf } from './rows.ts';
 import type { Dictionary } from './schema.ts';
 
 /** A row of the log. */
@@ -31,10 +31,10 @@ export class LogStatements {
     this.#name = dictionary.name;
     this.#place = database.prepare('SELECT writer, number FROM main.rx_persistify_log WHERE dictionary = ? AND version = ?').raw();
     this.#row = database.prepare('SELECT writer, number, keys FROM main.rx_persistify_log WHERE dictionary = ? AND version = ?').raw();
-    this.#entry = database.prepare(`SELECT ${[key, value, version, expiresAt].map(quote).join(', ')} FROM ${table} WHERE ${quote(key)} = ?`).raw();
+    this.#entry = database.prepare(`SELECT ${[quote(key), readable(quote(value)), quote(version), quote(expiresAt)].join(', ')} FROM ${table} WHERE ${quote(key)} = ?`).raw();
     // No WHERE: one step would then look at millions of rows where none has the version.
     this.#scan = database
-      .prepare(`SELECT ${quote(key)}, iif(${quote(version)} = ?, ${quote(value)}, NULL), ${quote(version)}, ${quote(expiresAt)} FROM ${table}`)
+      .prepare(`SELECT ${quote(key)}, iif(${quote(version)} = ?, ${readable(quote(value))}, NULL), ${quote(version)}, ${quote(expiresAt)} FROM ${table}`)
       .raw();
   }
 

@@ -2,7 +2,7 @@ import { resolve } from 'node:path';
 
 import * as z from 'zod/mini';
 
-import { check, object, show } from '../../check-options.ts';
+import { check, object, show, wholeMilliseconds } from '../../check-options.ts';
 import { OptionsError } from '../../errors.ts';
 
 /** Where and how `sqlite(…)` stores. */
@@ -72,8 +72,6 @@ export interface SqliteSettings {
 }
 
 const columnName = z.optional(z.custom<string>((name) => typeof name === 'string' && name !== '' && !name.includes('\0'), 'the name of a column'));
-const wholeMilliseconds = (least: number, most: number) =>
-  z.optional(z.custom<number>((value) => typeof value === 'number' && Number.isInteger(value) && value >= least && value <= most, `a whole number of milliseconds from ${least} to ${most}`));
 
 const schema = object({
   file: z.string('the path of a file'),

@@ -2,11 +2,12 @@ import { closeSync, openSync } from 'node:fs';
 import { mkdir, open, stat } from 'node:fs/promises';
 import { dirname } from 'node:path';
 
-import { ProviderError } from '../../errors.ts';
+import { CorruptDataError, ProviderError } from '../../errors.ts';
 
 /**
  * Makes the file (0600) and its directories (0700) where they are missing.
  * @throws ProviderError if that cannot be done, or if something else is there.
+ * @throws CorruptDataError if the file is missing, or empty, beside a write-ahead log that holds commits.
  */
 export async function prepareFile(file: string): Promise<void> {
   const directory = dirname(file);
@@ -16,9 +17,23 @@ export async function prepareFile(file: string): Promise<void> {
   } catch (error) {
     throw failed(`The directory ${directory} cannot be made`, error);
   }
+  // In this order: another process that makes the database writes to the file before it writes to its log.
+  if ((await sizeOf(`${file}-wal`)) > 0 && (await sizeOf(file)) === 0) throw logAlone(file);
   if (!createEmpty(file) && (await isDirectory(file))) {
     throw new ProviderError(`${file} is a directory; the option "file" should be the path of a file in it.`, { kind: 'halt' });
   }
+}
+
+/** 0 where there is none. */
+async function sizeOf(path: string): Promise<number> {
+  const stats = await stat(path).catch(() => undefined); // what cannot be looked at will be told when it is opened
+  return stats?.size ?? 0;
+}
+
+/** SQLite would take an empty file for a new database, and delete the log with all that it holds. */
+function logAlone(file: string): CorruptDataError {
+  const message = `${file} is missing, or empty, but commits stand in ${file}-wal, which belongs to it. Both are left as they are: put the file back, or, to begin anew, move the log away.`;
+  return new CorruptDataError(message, { location: file });
 }
 
 async function isDirectory(file: string): Promise<boolean> {

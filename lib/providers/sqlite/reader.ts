@@ -4,7 +4,7 @@ import type { Database, Driver, Statement } from './driver.ts';
 import { describeFailure } from './failures.ts';
 import { qualified, quote } from './identifiers.ts';
 import type { SqliteSettings } from './options.ts';
-import { entryOf, rowOf } from './rows.ts';
+import { entryOf, readable, rowOf } from './rows.ts';
 import type { Dictionary } from './schema.ts';
 
 /** Reads single keys, on a connection that is opened at the first read and kept. */
@@ -41,7 +41,7 @@ export class Reader {
     let statement = this.#statements.get(name);
     if (statement === undefined) {
       const { key, value, version, expiresAt } = this.#settings.columns;
-      const names = [key, value, version, expiresAt].map(quote).join(', ');
+      const names = [quote(key), readable(quote(value)), quote(version), quote(expiresAt)].join(', ');
       statement = this.#database.prepare(`SELECT ${names} FROM ${qualified(table)} WHERE ${quote(key)} = ?`).raw();
       this.#statements.set(name, statement);
     }

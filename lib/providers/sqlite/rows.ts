@@ -1,5 +1,16 @@
 import type { Entry } from '../provider.ts';
 
+/** better-sqlite3 takes and gives nothing longer than V8's longest string, of 536,870,888 units. */
+export const maxValueBytes = 500_000_000;
+
+/**
+ * A value's column as it is read: null where it is too long to be taken, as one that another program made may be. The row would
+ * else be an error, and everything behind it out of reach.
+ */
+export function readable(column: string): string {
+  return `iif(octet_length(${column}) > ${maxValueBytes}, NULL, ${column})`;
+}
+
 /** A row as `raw()` gives it. The driver's answers have no type: here, and nowhere else, they get one. */
 export function rowOf(answer: unknown): readonly unknown[] | undefined {
   return Array.isArray(answer) ? answer : undefined;

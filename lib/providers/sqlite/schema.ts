@@ -68,6 +68,14 @@ export function openDictionary(database: Database, request: DictionaryRequest): 
   }
 }
 
+/**
+ * Looks whether a dictionary could be opened, and changes nothing.
+ * @throws what {@link openDictionary} would throw for what is there already.
+ */
+export function checkDictionary(database: Database, request: DictionaryRequest): void {
+  if (findDictionary(database, request) === undefined) findPlace(database, request);
+}
+
 function openLocked(database: Database, request: DictionaryRequest): Dictionary {
   database.exec(bookkeeping);
   const known = findDictionary(database, request);
@@ -86,8 +94,7 @@ function openLocked(database: Database, request: DictionaryRequest): Dictionary 
 
 function findDictionary(database: Database, request: DictionaryRequest): (Dictionary & { readonly format: number }) | undefined {
   const { name, columns, file } = request;
-  const tables = "SELECT count(*) FROM main.sqlite_schema WHERE name = 'rx_persistify_dictionaries'";
-  if (database.prepare(tables).pluck().get() === 0) return undefined;
+  if (!hasBookkeeping(database)) return undefined;
   checkFormat(database.prepare('SELECT max(format) FROM main.rx_persistify_dictionaries').pluck().get(), file);
   const row = rowOf(database.prepare('SELECT table_name, format FROM main.rx_persistify_dictionaries WHERE name = ?').raw().get(name));
   if (row === undefined) return undefined;
@@ -112,13 +119,8 @@ export function checkFormat(format: unknown, file: string): void {
 
 /** The dictionary's own table under a name that is free; or one that is there already, belongs to none, and fits. */
 function makeTable(database: Database, request: DictionaryRequest): { readonly table: string; readonly head: number } {
-  const owner = database.prepare('SELECT name FROM main.rx_persistify_dictionaries WHERE table_name = ?').pluck();
-  let table = request.table;
-  // SQLite's names do not tell A from a, so the second of two such dictionaries gets another one.
-  for (let count = 2; owner.get(table) !== undefined; count++) table = `${request.table}_${count}`;
-  const found = describeTable(database, table, request.columns);
-  if (found.type === 'unfit') throw unfit(request, table, found.problem);
-  if (found.type === 'fit') return { table, head: adoptTable(database, table, request.columns) };
+  const { table, isThere } = findPlace(database, request);
+  if (isThere) return { table, head: adoptTable(database, table, request.columns) };
   const { key, value, createdAt, updatedAt, version, expiresAt } = request.columns;
   database.exec(`CREATE TABLE ${qualified(table)} (
   ${quote(key)} TEXT NOT NULL PRIMARY KEY,
@@ -129,6 +131,24 @@ function makeTable(database: Database, request: DictionaryRequest): { readonly t
   ${quote(expiresAt)} INTEGER
 )`);
   return { table, head: 0 };
+}
+
+/** @throws ProviderError if the name is taken by a table that does not fit. */
+function findPlace(database: Database, request: DictionaryRequest): { readonly table: string; readonly isThere: boolean } {
+  let table = request.table;
+  if (hasBookkeeping(database)) {
+    const owner = database.prepare('SELECT name FROM main.rx_persistify_dictionaries WHERE table_name = ?').pluck();
+    // SQLite's names do not tell A from a, so the second of two such dictionaries gets another one.
+    for (let count = 2; owner.get(table) !== undefined; count++) table = `${request.table}_${count}`;
+  }
+  const found = describeTable(database, table, request.columns);
+  if (found.type === 'unfit') throw unfit(request, table, found.problem);
+  return { table, isThere: found.type === 'fit' };
+}
+
+function hasBookkeeping(database: Database): boolean {
+  const tables = "SELECT count(*) FROM main.sqlite_schema WHERE name = 'rx_persistify_dictionaries'";
+  return database.prepare(tables).pluck().get() !== 0;
 }
 
 function unfit(request: DictionaryRequest, table: string, problem: string): ProviderError {

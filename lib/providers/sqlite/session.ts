@@ -4,16 +4,16 @@ import type { Observable } from 'rxjs';
 
 import type { Batch, BatchResult } from '../../mutation.ts';
 import type { Capabilities, Cursor, Entry, Feed, OpenContext, Page, ProviderSession, WriteContext } from '../provider.ts';
-import { abandoned } from './commit.ts';
-import { loadPages } from './load-pages.ts';
-import type { SqliteSettings } from './options.ts';
 import { packBatch } from '../packed-batch.ts';
+import { Subscriptions } from '../subscriptions.ts';
+import { abandoned } from './commit.ts';
+import type { DatabaseAccess } from './database-access.ts';
+import { describeFailure } from './failures.ts';
+import { loadPages } from './load-pages.ts';
+import { LogReader } from './log-reader.ts';
+import type { SqliteSettings } from './options.ts';
+import { maxValueBytes } from './rows.ts';
 import type { Dictionary } from './schema.ts';
-import type { DatabaseAccess } from './shared-database.ts';
-import { Watchers } from './watchers.ts';
-
-/** SQLite's longest row (SQLITE_MAX_LENGTH as better-sqlite3 builds it), less what key and other columns may take. */
-const maxValueBytes = 1_000_000_000 - 4_096;
 
 /** Keys that are read at a stretch. */
 const readSlice = 500;
@@ -26,7 +26,7 @@ export class SqliteSession implements ProviderSession {
   readonly #dictionary: Dictionary;
   readonly #context: OpenContext;
   readonly #release: () => Promise<void>;
-  readonly #watchers: Watchers;
+  readonly #subscriptions = new Subscriptions();
   #closed: Promise<void> | undefined;
 
   constructor(access: DatabaseAccess, settings: SqliteSettings, dictionary: Dictionary, context: OpenContext, release: () => Promise<void>) {
@@ -36,7 +36,6 @@ export class SqliteSession implements ProviderSession {
     this.#dictionary = dictionary;
     this.#context = context;
     this.#release = release;
-    this.#watchers = new Watchers({ access: access.feed, settings, dictionary, writer: context.writer });
   }
 
   load(): AsyncIterable<Page> {
@@ -63,7 +62,16 @@ export class SqliteSession implements ProviderSession {
    * Of this session's own commits it tells the cursor alone: what they set is known here, and would be read and parsed once more.
    */
   watch(since: Cursor): Observable<Feed> {
-    return this.#watchers.watch(since);
+    const { pollMs, file } = this.#settings;
+    const dictionary = this.#dictionary;
+    return this.#subscriptions.watch(({ tell, fail }) => {
+      const reader = new LogReader({ settings: this.#settings, dictionary, writer: this.#context.writer, since, tell });
+      return this.#access.feed.join({
+        pollMs,
+        read: (database) => reader.read(database),
+        fail: (error) => fail(describeFailure(error, `Watching ${JSON.stringify(dictionary.name)}`, file)),
+      });
+    });
   }
 
   close(): Promise<void> {
@@ -72,7 +80,7 @@ export class SqliteSession implements ProviderSession {
   }
 
   async #close(): Promise<void> {
-    await this.#watchers.close();
+    await this.#subscriptions.close();
     await this.#release();
   }
 }

@@ -1,12 +1,16 @@
 import { spawnSync } from 'node:child_process';
+import { tmpdir } from 'node:os';
 import process from 'node:process';
 
 const found = {
   Linux: () => process.platform === 'linux',
   root: () => process.getuid?.() === 0,
   strace: () => runs('strace', '-V'),
-  chattr: () => runs('chattr', '-V'),
+  prlimit: () => runs('prlimit', '-V'),
+  /** Where temporary directories are made. */
+  chattr: () => runs('lsattr', '-d', tmpdir()),
   'mkfs.ext4': () => runs('mkfs.ext4', '-V'),
+  perl: () => runs('perl', '-v'),
   /** Also whether a file system can be mounted at all, which a container may forbid. */
   'loop devices': () => runs('losetup', '-f'),
   unshare: () => runs('unshare', '--version'),

@@ -6,6 +6,7 @@ import { postgres } from 'rx-persistify/postgres';
 import { sqlite } from 'rx-persistify/sqlite';
 import { inject } from 'vitest';
 
+import type { ServerOptions } from '../../../demos/support/embedded-server.ts';
 import { TestServer } from '../../providers/postgres/server.ts';
 import type { Cell } from './matrix.ts';
 
@@ -17,7 +18,12 @@ export interface Storage {
 
 /** Storage of every kind, for the cells of a file that do nothing to the server itself. */
 export class Storages {
-  readonly #server = inject('form').columns.includes('postgres') ? new TestServer() : undefined;
+  readonly #server: TestServer | undefined;
+
+  /** @param options of the server, where it is not as fast as can be. */
+  constructor(options: ServerOptions = {}) {
+    this.#server = inject('form').columns.includes('postgres') ? new TestServer(options) : undefined;
+  }
 
   get server(): TestServer {
     if (this.#server === undefined) throw new Error('There is no server where the column postgres was not asked for.');

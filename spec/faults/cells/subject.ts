@@ -1,15 +1,15 @@
-import { persistify, type Failure, type Provider, type Store } from 'rx-persistify';
-import { expect, onTestFinished } from 'vitest';
+import type { Failure, Provider, Store } from 'rx-persistify';
+import { onTestFinished } from 'vitest';
 
-import { digestOf, type JournalRecord } from '../../crash/journal.ts';
-import { judge } from '../../crash/oracle.ts';
+import type { JournalRecord } from '../../crash/journal.ts';
+import { judge, type Verdict } from '../../crash/oracle.ts';
 import type { Random } from '../../crash/random.ts';
-import { stampOf } from '../../crash/stamped-value.ts';
-import { inspect, storeName, type Survivor } from '../../crash/storage.ts';
-import { batchOf, Workload, type Mood, type Witness } from '../../crash/workload.ts';
+import type { Survivor } from '../../crash/storage.ts';
+import type { Mood } from '../../crash/workload.ts';
+import { AccountedStore, type Stores } from './accounted-store.ts';
+import { expectKept, expectRight, type Exactness, type Found } from './verdict.ts';
 
-/** A builder of stores without a schema. */
-type Stores = ReturnType<typeof persistify>;
+export type { Found } from './verdict.ts';
 
 export interface SubjectOptions {
   readonly provider: Provider;
@@ -22,83 +22,66 @@ export interface SubjectOptions {
   readonly configure?: (builder: Stores) => Stores;
 }
 
-/** What was found in storage afterwards. */
-export interface Found {
-  /** Stamps by key. */
-  readonly entries: ReadonlyMap<string, string>;
-  readonly changes: number;
-  readonly acknowledged: number;
-}
-
-let count = 0;
-
 /**
  * A store that is used in this process while something is done to what is under it, with a full account of what was applied
  * and what was acknowledged. Failures to save are to be expected, and are gathered.
  */
 export class Subject {
-  readonly store: Store<Survivor>;
   /** What `errors$` told. */
   readonly failures: Failure[] = [];
-  readonly #journal: JournalRecord[] = [];
-  readonly #before: ReadonlyMap<string, string>;
-  readonly #random: Random;
-  readonly #mood: Mood;
-  readonly #witness: Witness;
+  /** The `seq` of each batch that `saves$` told. */
+  readonly saves: number[] = [];
+  readonly #accounted: AccountedStore;
+  readonly #journal: JournalRecord[];
+  #before: ReadonlyMap<string, string>;
 
   /** Opens it; it is closed after the test, if it is not before. */
-  static async open({ provider, random, mood = 'steady', before = new Map(), configure = (builder) => builder }: SubjectOptions): Promise<Subject> {
-    const builder = persistify(provider).withBatch(batchOf(mood)).withRetry({ maxAttempts: 3, delayMs: 1, maxDelayMs: 5, probeMs: 100 });
-    const store = await configure(builder).open<Survivor>(storeName);
-    onTestFinished(() => store.close({ deadlineMs: 0 }).catch(() => undefined));
-    return new Subject(store, random, mood, before);
+  static async open({ before = new Map(), mood = 'steady', ...options }: SubjectOptions): Promise<Subject> {
+    const journal: JournalRecord[] = [];
+    const accounted = await AccountedStore.open({ ...options, mood, write: (record) => void journal.push(record) });
+    onTestFinished(() => accounted.store.close({ deadlineMs: 0 }).catch(() => undefined));
+    return new Subject(accounted, journal, before);
   }
 
-  private constructor(store: Store<Survivor>, random: Random, mood: Mood, before: ReadonlyMap<string, string>) {
-    this.store = store;
-    this.#random = random;
-    this.#mood = mood;
+  private constructor(accounted: AccountedStore, journal: JournalRecord[], before: ReadonlyMap<string, string>) {
+    this.#accounted = accounted;
+    this.#journal = journal;
     this.#before = before;
-    this.#journal.push({ type: 'opened', digest: digestOf(new Map([...store].map(([key, value]) => [key, stampOf(value)]))) });
-    let seq = 0;
-    this.#witness = {
-      get seq() {
-        return seq;
-      },
-      change: (steps) => {
-        seq += steps.length;
-        this.#journal.push({ type: 'change', seq, steps });
-        return seq;
-      },
-      acknowledged: (acknowledged) => this.#journal.push({ type: 'acknowledged', seq: acknowledged }),
-      idling: () => undefined,
-      failed: () => undefined,
-    };
-    store.errors$.subscribe((failure) => this.failures.push(failure));
-    store.saves$.subscribe((save) => this.#witness.acknowledged(save.seq));
+    this.store.errors$.subscribe((failure) => this.failures.push(failure));
+    this.store.saves$.subscribe(({ seq }) => this.saves.push(seq));
+  }
+
+  get store(): Store<Survivor> {
+    return this.#accounted.store;
+  }
+
+  /**
+   * Begins the account anew: everything was acknowledged, and from now on storage is set back to `before`. What is changed from
+   * here on is to come on top of that.
+   */
+  beginAnew(before: ReadonlyMap<string, string>): void {
+    this.#before = before;
+    this.#journal.length = 0;
+    this.#accounted.beginAnew(before);
   }
 
   /** Uses the store for about so many calls, of every kind but those that storage decides. */
-  async live(actions: number): Promise<void> {
-    const plan = { cycle: ++count, seed: this.#random.whole(0, 2 ** 31), mood: this.#mood, life: actions };
-    await new Workload(plan).live(this.store, this.#witness);
+  live(actions: number): Promise<void> {
+    return this.#accounted.live(actions);
+  }
+
+  /** Sets a key to a value that no other write has; also for who is inside a handler. */
+  set(key: string): void {
+    this.#accounted.set(key);
   }
 
   /** Saves everything. Resolves to whether that succeeded. */
-  async flush(): Promise<boolean> {
-    const { seq } = this.#witness;
-    try {
-      await this.store.flush();
-    } catch {
-      return false;
-    }
-    this.#witness.acknowledged(seq);
-    return true;
+  flush(): Promise<boolean> {
+    return this.#accounted.flush();
   }
 
-  async close(): Promise<void> {
-    await this.store.close();
-    this.#journal.push({ type: 'closed' });
+  close(): Promise<void> {
+    return this.#accounted.close();
   }
 
   /** Whether `errors$` told of it: an error, or a cause of one, with this code, or with this in its message. */
@@ -110,18 +93,29 @@ export class Subject {
    * Opens what is stored by another provider, and compares: it is the store as it was at one `seq`, not below the last one that
    * was acknowledged. `isWhole`: it is the store as it was last.
    */
-  async expectKept(provider: Provider, { isWhole = false }: { readonly isWhole?: boolean } = {}): Promise<Found> {
-    const { found, problem } = await inspect(provider);
-    expect(problem, 'what opening found').toBeUndefined();
-    return this.expectRight(found, isWhole);
+  expectKept(provider: Provider, exactness: Exactness = {}): Promise<Found> {
+    return expectKept(provider, { before: this.#before, journal: this.#journal }, exactness);
+  }
+
+  /** Now, to judge later by what was acknowledged until then. */
+  get moment(): number {
+    return this.#journal.length;
+  }
+
+  /** What the oracle says of these entries. `moment`: what was acknowledged after it need not be in them. */
+  verdictOf(entries: ReadonlyMap<string, string>, moment = this.moment): Verdict {
+    const journal = this.#journal.filter(({ type }, index) => index < moment || type === 'change');
+    return judge({ before: this.#before, journal, found: entries });
+  }
+
+  /** What reads see: stamps by key. */
+  get entries(): ReadonlyMap<string, string> {
+    return this.#accounted.entries;
   }
 
   /** The same, of entries that were read in another way. */
   expectRight(entries: ReadonlyMap<string, string>, isWhole = false): Found {
-    const verdict = judge({ before: this.#before, journal: this.#journal, found: entries });
-    if (!verdict.right) throw new Error(`${verdict.wrong}: ${verdict.detail}`);
-    if (isWhole) expect(verdict.found, 'how far storage has got').toBe(verdict.applied);
-    return { entries, changes: verdict.applied, acknowledged: verdict.acknowledged };
+    return expectRight({ before: this.#before, journal: this.#journal, found: entries }, { isWhole });
   }
 }
 

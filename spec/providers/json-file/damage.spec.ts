@@ -1,3 +1,4 @@
+import { execFileSync } from 'node:child_process';
 import { readFile, rm, truncate, utimes, writeFile, stat, mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { CorruptDataError } from 'rx-persistify';
@@ -84,6 +85,20 @@ describe('a log that a crash cut off', () => {
     await forEachVariant(state, 'prefs.json.1.log', variants, outcome => expect(outcome).toEqual({ texts: { a: '1' }, reports: 1 }));
     const damaged = [[before + 30, 1_000], [1_025, 1_030], [1_024, 1_500]].map(([start, end]) => Buffer.from(log).fill(0, start, end));
     await forEachVariant(state, 'prefs.json.1.log', damaged, outcome => expect(outcome).toBe('refused'));
+  });
+
+  it('is damage, and no torn tail, where a whole batch stands behind it', async () => {
+    const store = await Store.open(await scratch());
+    await store.set('a', '1');
+    const before = (await readFile(join(store.directory, 'prefs.json.1.log'))).length;
+    await store.set('b', JSON.stringify('x'.repeat(2_000)));
+    const between = (await readFile(join(store.directory, 'prefs.json.1.log'))).length;
+    await store.set('c', '3');
+    const state = await stateOf(store.directory);
+    const log = await readFile(join(state, 'prefs.json.1.log'));
+    const nulls = [[before, 1_024], [1_024, 1_536], [before, between]].map(([start, end]) => Buffer.from(log).fill(0, start, end));
+    const cutOut = Buffer.concat([log.subarray(0, before + 200), log.subarray(between - 10)]);
+    await forEachVariant(state, 'prefs.json.1.log', [...nulls, cutOut], outcome => expect(outcome).toBe('refused'));
   });
 
   it('is told by file and offset, goes on in a new log, and is ignored from then on', async () => {
@@ -246,6 +261,12 @@ describe('what is no dictionary', () => {
     const directory = await scratch();
     await writeFile(join(directory, 'prefs.json'), Buffer.from('{"a":"é"}', 'latin1'));
     await expect(Store.open(directory)).rejects.toThrow('in UTF-8');
+  });
+
+  it.runIf(process.platform !== 'win32')('is refused if it is a pipe, and not waited for', async () => {
+    const directory = await scratch();
+    execFileSync('mkfifo', [join(directory, 'prefs.json')]);
+    await expect(Store.open(directory)).rejects.toThrow('it is no file');
   });
 
   it('is refused if it is a directory', async () => {

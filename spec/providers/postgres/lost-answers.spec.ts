@@ -86,7 +86,7 @@ describe('an attempt that commits after its retry did', () => {
     expect(await near.send(batch)).toEqual({ version: 2, leftOut: [] });
     expect(await far.write(set('key', '"theirs"'))).toEqual({ version: 3, leftOut: [] });
     const applied = await commitsOnServer();
-    proxy.release();
+    void proxy.release();
     // The call of the first attempt has come to the server and is done when the server has answered a further commit.
     await expect.poll(commitsOnServer).toBeGreaterThan(applied);
     expect(await far.texts()).toEqual(new Map([['before', '1'], ['key', '"theirs"']]));

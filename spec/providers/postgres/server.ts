@@ -11,7 +11,7 @@ let count = 0;
 type Row = Readonly<Record<string, unknown>>;
 
 /** Where a power cut is none of the test's concern. */
-const fast = { fsync: 'off', full_page_writes: 'off' };
+export const fast = { fsync: 'off', full_page_writes: 'off' };
 
 /** A real PostgreSQL for the tests of a file; each has a schema of its own. */
 export class TestServer {

@@ -46,6 +46,6 @@ describe('a commit', () => {
 
   it.each([['full', 'power'], ['normal', 'process']] as const)('with durability "%s" is told to outlive: %s', async (durability, told) => {
     const dictionary = await open({ file: temporaryFile(), durability });
-    expect(dictionary.session.capabilities).toEqual({ shared: true, durability: told, maxValueBytes: 999_995_904 });
+    expect(dictionary.session.capabilities).toEqual({ shared: true, durability: told, maxValueBytes: 500_000_000 });
   });
 });

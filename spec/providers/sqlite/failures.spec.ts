@@ -14,6 +14,25 @@ describe.each(modes)('opening, $mode', ({ worker }) => {
     expect(readFileSync(file, 'utf8')).toBe(contents.repeat(20));
   });
 
+  it('refuses a file whose last page was cut off, as SQLite takes what is missing for zeros', async () => {
+    const file = temporaryFile();
+    const dictionary = await open({ file, worker });
+    await dictionary.write(...Array.from({ length: 200 }, (_, index) => set(`key ${index}`, '"of some length"')));
+    await dictionary.close();
+    const cut = readFileSync(file).subarray(0, -100);
+    writeFileSync(file, cut);
+    await expect(open({ file, worker })).rejects.toMatchObject({ code: 'CORRUPT_DATA', location: file, message: expect.stringContaining('ends within a page, 3996 bytes behind its begin') as string });
+    expect(readFileSync(file).equals(cut)).toBe(true);
+  });
+
+  it('leaves a database that it refuses as it is, its journal mode included', async () => {
+    const file = temporaryFile();
+    inspect(file).exec('CREATE TABLE prefs (key TEXT PRIMARY KEY, value TEXT NOT NULL, created TEXT, updated TEXT)');
+    const before = readFileSync(file);
+    await expect(open({ file, worker })).rejects.toMatchObject({ kind: 'halt', message: expect.stringContaining('cannot hold the dictionary') as string });
+    expect(readFileSync(file).equals(before)).toBe(true);
+  });
+
   it('refuses a directory', async () => {
     const file = dirname(temporaryFile());
     await expect(open({ file, worker })).rejects.toMatchObject({ code: 'PROVIDER', kind: 'halt', message: `${file} is a directory; the option "file" should be the path of a file in it.` });
@@ -36,6 +55,19 @@ describe.each(modes)('opening, $mode', ({ worker }) => {
     writeFileSync(file, '');
     const dictionary = await open({ file, worker });
     expect(await dictionary.write(set('a'))).toEqual({ version: 1, leftOut: [] });
+  });
+
+  it.each(['removed', 'emptied'])('refuses a file that was %s beside a log with commits, and begins anew once that is moved away', async how => {
+    const file = temporaryFile();
+    const dictionary = await open({ file, worker });
+    await dictionary.write(set('a'));
+    const [state, log] = [join(dirname(file), 'state.sqlite'), readFileSync(`${file}-wal`)];
+    if (how === 'emptied') writeFileSync(state, '');
+    writeFileSync(`${state}-wal`, log);
+    await expect(open({ file: state, worker })).rejects.toMatchObject({ code: 'CORRUPT_DATA', location: state });
+    expect(readFileSync(`${state}-wal`).equals(log)).toBe(true);
+    rmSync(`${state}-wal`);
+    expect(await (await open({ file: state, worker })).entries()).toEqual([]);
   });
 
   it('can be tried again when the cause is mended', async () => {
@@ -164,5 +196,21 @@ describe.runIf(strace).each(modes)('an I/O error, $mode', ({ worker }) => {
     const syncs = readFileSync(log, 'utf8').split('\n').filter(line => /f(data)?sync\(/.test(line)).length;
     if (least === 0) expect(syncs).toBeLessThan(5);
     else expect(syncs).toBeGreaterThanOrEqual(least);
+  });
+});
+
+describe.runIf(strace).each(modes)('a log that a killed process left, $mode', ({ worker }) => {
+  it.each([['full', 1], ['normal', 0]] as const)('with durability "%s" is flushed before anything of it is shown, so many times: %i', (durability, times) => {
+    const file = temporaryFile();
+    const killed = programFor(file, worker).replace('await session.close()', "process.kill(process.pid, 'SIGKILL')");
+    spawnSync(process.execPath, ['--input-type=module', '-e', killed], { timeout: 25_000 });
+    const log = `${file}.strace`;
+    const reads = `
+      import { sqlite } from 'rx-persistify/sqlite';
+      const session = await sqlite({ file: ${JSON.stringify(file)}, worker: ${worker}, durability: '${durability}' }).open('prefs', { writer: 'w', report() {} });
+      process.kill(process.pid, 'SIGKILL');`;
+    const trace = ['-f', '-qq', '-o', log, '-P', `${file}-wal`, '-e', 'trace=fsync,fdatasync'];
+    spawnSync('strace', [...trace, process.execPath, '--input-type=module', '-e', reads], { timeout: 25_000 });
+    expect(readFileSync(log, 'utf8').match(/f(data)?sync\(/g) ?? []).toHaveLength(times);
   });
 });
