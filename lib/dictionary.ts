@@ -148,7 +148,7 @@ export class Dictionary {
     this.#follow(version);
     const { lifetimes } = this.layers;
     const { scheduler } = this.settings;
-    this.#running.add(expireKeys({ nextAt: lifetimes.nextAt, sooner$: lifetimes.sooner$, step: () => this.writes.expireSome(), scheduler, pause$: concat(this.#saver.room$.pipe(ignoreElements()), nextTurn(scheduler)) }).subscribe());
+    this.#running.add(expireKeys({ nextAt: this.writes.nextExpiryAt, sooner$: lifetimes.sooner$, step: () => this.writes.expireSome(), scheduler, pause$: concat(this.#saver.room$.pipe(ignoreElements()), nextTurn(scheduler)) }).subscribe());
     this.#running.add(this.#unexpired.start());
   }
 

@@ -79,6 +79,7 @@ export class Teller<V> {
    * `isOne`: the size is told once, with the last.
    */
   tellAll(changes: readonly Change<string, V>[], isOne: boolean): void {
+    if (changes.length === 0) return; // to ask for the size looks through all that may have ended
     const size = this.#sizes.observed ? this.#told.size() : undefined;
     this.#hold(() => {
       for (const [index, change] of changes.entries()) this.#queue.push({ change, size: isOne && index < changes.length - 1 ? undefined : size });

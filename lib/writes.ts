@@ -227,6 +227,13 @@ export class Writes {
     this.#teller.tellSize();
   }
 
+  /** When `expireSome` has something to do: also when all was looked through meanwhile, as it is when somebody reads the size. */
+  readonly nextExpiryAt = (): number | undefined => {
+    const { lifetimes } = this.#layers;
+    const at = lifetimes.nextAt();
+    return this.#isSizeUntold ? lifetimes.now() : at;
+  };
+
   /** Returns how many it removed. */
   #expireFew(): number {
     for (let count = 0; count < TOLD_AT_ONCE; count++) {

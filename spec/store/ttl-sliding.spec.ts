@@ -88,6 +88,24 @@ describe('a sliding time to live', () => {
     expect([store.has('k0'), store.size, sizes]).toEqual([false, 11_999, [12_001, 12_000, 11_999]]);
   });
 
+  it('of one among thousands ends, and the size is told, also to who reads it while the others are looked through', async () => {
+    for (let index = 0; index < 12_000; index++) store.set(`k${index}`, index);
+    await store.flush();
+    await vi.advanceTimersByTimeAsync(9_500);
+    await settled(20);
+    for (let index = 1; index < 12_000; index++) store.get(`k${index}`);
+    store.delete('key');
+    const sizes = recorded(store.size$);
+    const read: number[] = [];
+    store.changes$.subscribe(() => {
+      setImmediate(() => read.push(store.size)); // before the next part, which is put off in the same way after this one
+      for (const end = performance.now() + 5; performance.now() < end; ); // longer than a part may take
+    });
+    await vi.advanceTimersByTimeAsync(500);
+    await settled(20);
+    expect([read, sizes]).toEqual([[11_999], [12_000, 11_999]]);
+  });
+
   it('does not begin anew for what has ended: touch says so', () => {
     clockAt(10_000);
     expect([store.touch('key'), store.get('key'), store.expiresAt('key'), store.touch('absent')]).toEqual([false, undefined, undefined, false]);

@@ -26,6 +26,8 @@ export interface LogReaderConfig {
   readonly writer: string;
   readonly past: OwnPast;
   readonly since: Cursor;
+  /** How many losses had been found when storage was last read: what it had before another one may be in memory, whatever the log says. */
+  readonly losses: number;
   readonly tell: (feed: Feed) => void;
 }
 
@@ -55,7 +57,7 @@ export class LogReader {
 
   /** Reads on. Returns whether there is more. */
   async read(query: Query): Promise<boolean> {
-    const { past, writer } = this.#config;
+    const { past, writer, losses } = this.#config;
     const { version } = this.#place;
     if (!Number.isSafeInteger(version)) return this.#reset();
     const acknowledged = past.acknowledged; // before it is read, as commits may be acknowledged meanwhile
@@ -65,6 +67,7 @@ export class LogReader {
     if (first === undefined) return this.#reset();
     const head = numberOf(first[0]);
     past.check(acknowledged, first[1] === null ? undefined : numberOf(first[1]));
+    if (past.losses !== losses) return this.#reset();
     const commits = commitsOf(rows);
     const place = commits[0]?.cursor.version === version ? commits.shift() : undefined;
     if (!this.#place.isKept(head, place?.cursor)) return this.#reset();

@@ -21,11 +21,17 @@ export class OwnPast {
   #acknowledged: Acknowledged | undefined;
   /** The number up to which a loss was told: a write and the feed may find the same one at the same time. */
   #toldUpTo = 0;
+  #losses = 0;
 
   /** @param where the dictionary and its place, for the message. */
   constructor(where: string, report: (error: PersistifyError) => void) {
     this.#where = where;
     this.#report = report;
+  }
+
+  /** How many losses were found. What was read before the last of them is no more. */
+  get losses(): number {
+    return this.#losses;
   }
 
   get acknowledged(): Acknowledged | undefined {
@@ -43,6 +49,7 @@ export class OwnPast {
   check(acknowledged: Acknowledged | undefined, settled: number | undefined): void {
     if (acknowledged === undefined || acknowledged.number <= this.#toldUpTo || (settled ?? 0) >= acknowledged.number || performance.now() - acknowledged.at > memoryMs) return;
     this.#toldUpTo = acknowledged.number;
+    this.#losses++;
     const message =
       `${this.#where} has lost commits that it had acknowledged: it once was at version ${acknowledged.version} of this process, and is not any more. ` +
       'It was restored to an earlier state, or failed over to a server that lacked the last commits. What is there now is shown; what is lost must be written again.';

@@ -36,8 +36,10 @@ export class PostgresSession implements ProviderSession {
   readonly #committer: Committer;
   readonly #past: OwnPast;
   readonly #subscriptions = new Subscriptions();
-  readonly #log: Omit<LogReaderConfig, 'since' | 'tell'>;
+  readonly #log: Omit<LogReaderConfig, 'since' | 'losses' | 'tell'>;
   readonly #payload: string;
+  /** How many losses had been found when it was last read. */
+  #knownLosses = 0;
   #rungAt = 0;
   #closed: Promise<void> | undefined;
 
@@ -69,6 +71,7 @@ export class PostgresSession implements ProviderSession {
   }
 
   load(): AsyncIterable<Page> {
+    this.#knownLosses = this.#past.losses;
     const { table, id, name } = this.#dictionary;
     const { connections } = this.#access;
     return loadPages({
@@ -111,7 +114,7 @@ export class PostgresSession implements ProviderSession {
   watch(since: Cursor): Observable<Feed> {
     const { feed, connections } = this.#access;
     return this.#subscriptions.watch(({ tell, fail }) => {
-      const reader = new LogReader({ ...this.#log, since, tell });
+      const reader = new LogReader({ ...this.#log, since, losses: this.#knownLosses, tell });
       const leave = feed.join({
         payload: this.#payload,
         read: (query) => reader.read(query),

@@ -22,5 +22,6 @@ describe('a loss', () => {
     past.check(past.acknowledged, 3);
     past.check(past.acknowledged, undefined);
     expect(told).toMatchObject([{ version: 11 }, { code: 'DATA_LOST', version: 12 }]);
+    expect(past.losses).toBe(2);
   });
 });

@@ -1,5 +1,5 @@
 import { persistify, type Change, type Store } from 'rx-persistify';
-import { postgres } from 'rx-persistify/postgres';
+import { postgres, type PostgresOptions } from 'rx-persistify/postgres';
 import { describe, expect, it, onTestFinished } from 'vitest';
 
 import { Process } from '../../support/process.ts';
@@ -21,10 +21,15 @@ function storeProcess(schema: string, more = ''): Process {
     await store.close();`);
 }
 
-async function openStore(schema: string): Promise<Store<Record<string, unknown>>> {
-  const store = await persistify(postgres({ connection: database.url, schema })).withBatch({ intervalMs: 5 }).open<Record<string, unknown>>('prefs');
+async function openStore(schema: string, options: PostgresOptions = {}): Promise<Store<Record<string, unknown>>> {
+  const store = await persistify(postgres({ connection: database.url, schema, ...options })).withBatch({ intervalMs: 5 }).open<Record<string, unknown>>('prefs');
   onTestFinished(() => store.close());
   return store;
+}
+
+/** As a server that was restored to the state after the first of two commits. */
+async function loseSecondCommit(schema: string): Promise<void> {
+    await database.sql(`BEGIN; DELETE FROM ${schema}.rx_persistify_log WHERE version > 1; UPDATE ${schema}.rx_persistify_writers SET number = 1, version = 1; DELETE FROM ${schema}.prefs WHERE version > 1; UPDATE ${schema}.rx_persistify_dictionaries SET head = 1; COMMIT`);
 }
 
 function sorted(entries: Iterable<readonly [string, unknown]>): unknown {
@@ -134,18 +139,34 @@ describe('stores in two processes', () => {
 });
 
 describe('a store', () => {
-  it('tells of commits that were acknowledged and are lost, once, and shows what is there', async () => {
+  it.each<[string, PostgresOptions]>([
+    ['its feed has most likely heard of', { pollMs: 20 }],
+    ['its feed has not heard of yet', { listen: false, pollMs: 1_000 }],
+  ])('tells of commits that were acknowledged, that %s, and that are lost, once, and shows what is there', async (_, options) => {
     const schema = database.freshSchema();
-    const store = await openStore(schema);
+    const store = await openStore(schema, options);
     const told: unknown[] = [];
     store.errors$.subscribe(({ error }) => told.push(error));
     await store.setAndSave('kept', 1);
     await store.setAndSave('lost', 1);
-    await database.sql(`BEGIN; DELETE FROM ${schema}.rx_persistify_log WHERE version > 1; UPDATE ${schema}.rx_persistify_writers SET number = 1, version = 1; DELETE FROM ${schema}.prefs WHERE version > 1; UPDATE ${schema}.rx_persistify_dictionaries SET head = 1; COMMIT`);
+    await loseSecondCommit(schema);
     await expect.poll(() => Object.fromEntries(store)).toEqual({ kept: 1 });
     await store.setAndSave('new', 1);
     expect(told).toMatchObject([{ code: 'DATA_LOST' }]);
     expect(Object.fromEntries(store)).toEqual({ kept: 1, new: 1 });
+  });
+
+  it('shows what is there also where a write of its own was the first to find that commits are lost', async () => {
+    const schema = database.freshSchema();
+    const store = await openStore(schema, { listen: false, pollMs: 1_000 });
+    const told: unknown[] = [];
+    store.errors$.subscribe(({ error }) => told.push(error));
+    await store.setAndSave('kept', 1);
+    await store.setAndSave('lost', 1);
+    await loseSecondCommit(schema);
+    await store.setAndSave('new', 1);
+    await expect.poll(() => Object.fromEntries(store)).toEqual({ kept: 1, new: 1 });
+    expect(told).toMatchObject([{ code: 'DATA_LOST' }]);
   });
 
   it('that cannot reach its server fails to open, with host and port', async () => {
