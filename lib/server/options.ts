@@ -26,7 +26,7 @@ export interface FeedOptions {
   readonly history?: number;
   /** How often a comment is sent, in milliseconds, by which readers know that the connection stands. @default 10_000 */
   readonly heartbeatMs?: number;
-  /** A reader who takes nothing for so long, in milliseconds, is cut. @default 30_000 */
+  /** A reader who does not even take 64 kB in so long, in milliseconds, while there is more for him, is cut. @default 30_000 */
   readonly stallMs?: number;
   /** Told what `authorize` threw, and of a value that could not be read. @default console.error */
   readonly report?: (error: unknown) => void;

@@ -1,8 +1,14 @@
 import { repeat, Subscription, type SchedulerLike } from 'rxjs';
 
+import { nextTurn } from '../streams/macrotask.ts';
 import { quietTimer } from '../streams/quiet-timer.ts';
 import { eventText, heartbeatText } from './event-text.ts';
 import { EVENT_LENGTH, type StoreFeed } from './store-feed.ts';
+
+/** So many keys of a snapshot are looked at in one turn of the event loop, as a filter may leave out nearly all of a million. */
+const KEYS_A_TURN = 10_000;
+/** The longest that a timer waits; one for longer would be due at once. */
+const LONGEST_MS = 2 ** 31 - 1;
 
 /** Where a reader's events go: a response of Node, or a stream of the fetch standard. */
 export interface Sink {
@@ -46,12 +52,16 @@ export class Reader {
   #isSnapshot = false;
   #target = 0;
   #nextAt = 0;
+  /** What of an event is to be told yet. */
+  #rest = '';
   #statusTold = '';
   #idTold = 0;
   #isBlocked = false;
   #isGone = false;
   #due: Subscription | undefined;
   #stall: Subscription | undefined;
+  /** The next turn, in which the snapshot goes on. */
+  #turn: Subscription | undefined;
 
   constructor(config: ReaderConfig) {
     this.#config = config;
@@ -80,7 +90,8 @@ export class Reader {
     if (this.#isGone) return;
     this.#target = this.#config.feed.log.head;
     this.#pump();
-    if (this.#isBlocked) this.cut();
+    if (this.#isGone) return;
+    if (this.#isBlocked || this.#keys !== undefined) this.cut();
     else {
       this.#config.sink.end(eventText('closed', '{}'));
       this.gone();
@@ -88,6 +99,7 @@ export class Reader {
   }
 
   cut(): void {
+    if (this.#isGone) return;
     this.#config.sink.cut();
     this.gone();
   }
@@ -96,7 +108,7 @@ export class Reader {
   gone(): void {
     if (this.#isGone) return;
     this.#isGone = true;
-    for (const running of [this.#running, this.#due, this.#stall]) running?.unsubscribe();
+    for (const running of [this.#running, this.#due, this.#stall, this.#turn]) running?.unsubscribe();
     this.#config.onGone();
   }
 
@@ -110,7 +122,7 @@ export class Reader {
       if (rate !== Infinity) this.#nextAt = scheduler.now() + 1_000 / rate;
       this.#pump();
     };
-    const waitMs = rate === Infinity ? 0 : this.#nextAt - scheduler.now();
+    const waitMs = rate === Infinity ? 0 : Math.min(this.#nextAt - scheduler.now(), LONGEST_MS);
     if (waitMs > 0) this.#due = quietTimer(waitMs, scheduler).subscribe(run);
     else run();
   }
@@ -118,13 +130,20 @@ export class Reader {
   /** Tells what there is, as far as it is taken. What goes wrong with it is this reader's end, and no other's. */
   #pump(): void {
     const { sink, report } = this.#config;
-    if (this.#isBlocked) return;
+    if (this.#isBlocked || this.#isGone) return;
     try {
-      for (let text = this.#next(); text !== '' && !this.#isGone; text = this.#next()) {
-        if (sink.write(text)) continue;
-        this.#block();
-        return;
+      for (;;) {
+        if (this.#rest === '') this.#rest = this.#next();
+        if (this.#rest === '') break;
+        const piece = pieceOf(this.#rest);
+        this.#rest = this.#rest.slice(piece.length);
+        if (!sink.write(piece)) {
+          this.#block();
+          return;
+        }
+        if (this.#rest === '' && this.#keys !== undefined) break;
       }
+      if (this.#keys !== undefined) this.#goOnNextTurn();
     } catch (error) {
       this.cut();
       report(error);
@@ -137,12 +156,17 @@ export class Reader {
     this.#stall = quietTimer(stallMs, scheduler).subscribe(() => this.cut());
   }
 
+  #goOnNextTurn(): void {
+    this.#turn?.unsubscribe();
+    this.#turn = nextTurn(this.#config.scheduler).subscribe(() => this.#pump());
+  }
+
   /** The next text to be told; empty: there is none by now. */
   #next(): string {
     const { feed } = this.#config;
     if (this.#since < feed.log.floor) return this.#begin();
     const entries = this.#nextEntries();
-    return entries === '' ? this.#nextChanges() : entries;
+    return entries === '' && this.#keys === undefined ? this.#nextChanges() : entries;
   }
 
   /** What he missed is not known: he is told everything there is, and then what changed meanwhile. */
@@ -155,11 +179,12 @@ export class Reader {
     return eventText('reset', '{}');
   }
 
+  /** The next entries of a snapshot, as many as one event has; of keys that are looked at in vain, no more than a turn may take. */
   #nextEntries(): string {
     const { feed, prefix } = this.#config;
     const texts: string[] = [];
     let length = 0;
-    while (this.#keys !== undefined && length < EVENT_LENGTH) {
+    for (let looked = 0; this.#keys !== undefined && length < EVENT_LENGTH && looked < KEYS_A_TURN; looked++) {
       const next = this.#keys.next();
       if (next.done === true) {
         this.#keys = undefined;
@@ -203,4 +228,11 @@ export class Reader {
     const hasMoved = this.#isLive && this.#since > this.#idTold;
     if (!this.#config.sink.write(heartbeatText(hasMoved ? this.#id() : undefined))) this.#block();
   }
+}
+
+/** The beginning of `text`: what is told of it at once, so that who takes a large value slowly still takes something. No character is cut in two. */
+function pieceOf(text: string): string {
+  const last = text.charCodeAt(EVENT_LENGTH - 1);
+  const isHalf = last >= 0xd800 && last < 0xdc00;
+  return text.slice(0, isHalf ? EVENT_LENGTH + 1 : EVENT_LENGTH);
 }

@@ -23,7 +23,7 @@ export interface Stretch {
   readonly upTo: number;
 }
 
-/** No event has much more text than this, so that a reader who is slow is waited for between two, and nobody is held up by one. */
+/** No event has much more text than this, but for one of a large value, so that a reader who is slow is waited for between two. */
 export const EVENT_LENGTH = 64_000;
 
 /** While nothing changes, readers of many prefixes may come. */
@@ -82,7 +82,7 @@ export class StoreFeed {
 
   #stretch(since: number, upTo: number, prefix: string): Stretch {
     const { clearedAt } = this.log;
-    const texts = since < clearedAt ? ['{"type":"clear"}'] : [];
+    const texts = since < clearedAt && clearedAt <= upTo ? ['{"type":"clear"}'] : [];
     let length = 0;
     for (const row of this.log.after(since)) {
       if (row.seq > upTo) break;

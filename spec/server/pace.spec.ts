@@ -19,7 +19,10 @@ async function scene({ rate = Infinity, prefix = '', history = 100 } = {}) {
       told.push(text);
       return state.takes;
     },
-    end: () => void (state.ended = 'in order'),
+    end: () => {
+      if (state.ended !== '') throw new Error('it has ended already');
+      state.ended = 'in order';
+    },
     cut: () => void (state.ended = 'cut'),
   };
   const errors: unknown[] = [];
@@ -111,6 +114,72 @@ describe('the pace of a feed', () => {
     feed.stop();
     until(50_000);
     expect(scheduler.actions).toEqual([]);
+  });
+
+  it('waits for one who takes a large value piece by piece, and cuts no character in two', async () => {
+    const { store, until, state, reader } = await scene();
+    state.takes = false;
+    const value = `${'x'.repeat(63_000)}${'\u{1f600}'.repeat(70_000)}`;
+    store.set('large', value);
+    const pieces: string[] = [];
+    for (let ms = 20_000; pieces.at(-1)?.endsWith('\n\n') !== true; ms += 20_000) {
+      pieces.push(...until(ms));
+      expect(state.ended).toBe('');
+      expect(pieces.every((piece) => piece.length <= 64_001 && piece.isWellFormed())).toBe(true);
+      reader.drained();
+    }
+    expect(pieces.length).toBeGreaterThan(3);
+    expect(pieces.join('')).toContain(JSON.stringify(value));
+  });
+
+  it('leaves other work its turns while it looks for the keys of a prefix among very many', async () => {
+    const { store, until, scheduler, told } = await scene({ prefix: 'rare', history: 10 });
+    for (let count = 0; count < 45_000; count++) store.set(`key ${count}`, 1);
+    store.set('rare', 1);
+    let turns = 0;
+    const other = (): void => {
+      if (told.join('').includes('event: live')) return;
+      turns++;
+      scheduler.schedule(other);
+    };
+    scheduler.schedule(other);
+    expect(until(1).join('')).toContain('[["rare",1]]');
+    expect(turns).toBeGreaterThan(4);
+  });
+
+  it('tells a clear once, when it is its turn, also to one who was waited for', async () => {
+    const { store, until, state, reader } = await scene({ rate: 1 });
+    store.set('a', 1);
+    state.takes = false;
+    store.set('b', 'x'.repeat(70_000));
+    store.set('c', 1);
+    until(1_000);
+    store.clear();
+    store.set('d', 1);
+    state.takes = true;
+    reader.drained();
+    expect(until(5_000).join('').match(/"clear"|"[a-d]"/g)).toEqual(['"clear"', '"d"']);
+  });
+
+  it('is not that of every turn where less is asked for than any timer waits', async () => {
+    const { store, until, scheduler } = await scene({ rate: 1e-9 });
+    store.set('a', 1);
+    until(1);
+    expect(Math.max(...scheduler.actions.map(({ delay }) => delay))).toBeLessThan(2 ** 31 + 2);
+    store.set('a', 2);
+    expect(valuesOf(until(2 ** 30), 'a')).toEqual([]);
+  });
+
+  it('ends once for one whose last value cannot be read', async () => {
+    const { store, until, state, feed, errors } = await scene({ rate: 1 });
+    const bad = { n: 1 };
+    await store.setAndSave('bad', bad);
+    Object.assign(bad, { n: () => 1 }); // a change in place, which is not allowed
+    feed.stop();
+    until(1);
+    expect(state.ended).toBe('cut');
+    expect(errors).toMatchObject([{ code: 'INVALID_VALUE' }]);
+    store.delete('bad');
   });
 
   it('keeps no more for a reader than where he is: one who never reads costs no memory', async () => {
