@@ -9,25 +9,26 @@ export interface NodeRequest {
 
 /** What is needed of a response of theirs. */
 export interface NodeResponse {
-  readonly destroyed: boolean;
   writeHead(status: number, headers: Record<string, string>): unknown;
-  flushHeaders(): unknown;
   write(text: string): boolean;
   end(text: string): unknown;
   destroy(): unknown;
   on(event: 'drain' | 'close' | 'error', listener: () => void): unknown;
 }
 
-/** The same request as the fetch standard has it, without a body. */
-export function requestOf({ method = 'GET', url = '/', headers: raw }: NodeRequest): Request {
+/** The same request as the fetch standard has it, without a body; `undefined` if it knows no such: by TRACE, or with a host that is none. */
+export function requestOf({ method = 'GET', url = '/', headers: raw }: NodeRequest): Request | undefined {
   const headers = new Headers();
   for (const [name, value] of Object.entries(raw)) {
     if (value === undefined || name.startsWith(':')) continue; // those of HTTP/2 are no headers
     for (const each of typeof value === 'string' ? [value] : value) headers.append(name, each);
   }
   const host = raw['host'] ?? raw[':authority'];
-  const base = `http://${typeof host === 'string' ? host : 'localhost'}`;
-  return new Request(URL.canParse(url, base) ? new URL(url, base) : new URL('http://localhost/'), { method, headers });
+  try {
+    return new Request(new URL(url, `http://${typeof host === 'string' ? host : 'localhost'}`), { method, headers });
+  } catch {
+    return undefined;
+  }
 }
 
 /** A response of Node as the place where a reader's events go. */

@@ -17,7 +17,7 @@ export interface Asked extends Wanted {
 
 /** What is asked for, or why it cannot be. @param only the name of the store, if there is but one: then it need not be named. */
 export function readRequest({ method, url, headers }: Request, only: string | undefined): Asked | Refusal {
-  if (method !== 'GET') return { status: 405, text: 'A feed is read by GET.', headers: { Allow: 'GET' } };
+  if (method !== 'GET' && method !== 'HEAD') return { status: 405, text: 'A feed is read by GET.', headers: { Allow: 'GET, HEAD' } };
   if (!acceptsEvents(headers.get('Accept'))) return { status: 406, text: 'A feed is text/event-stream.' };
   const { searchParams } = new URL(url);
   const store = searchParams.get('store') ?? only;
@@ -49,7 +49,7 @@ export function corsHeaders(request: Request, cors: FeedSettings['cors']): Reado
 export function preflight({ method, headers }: Request, cors: FeedSettings['cors']): Refusal | undefined {
   if (cors.length === 0 || method !== 'OPTIONS' || !headers.has('Access-Control-Request-Method')) return undefined;
   const asked = headers.get('Access-Control-Request-Headers') ?? 'Last-Event-ID, Authorization';
-  return { status: 204, text: '', headers: { 'Access-Control-Allow-Methods': 'GET', 'Access-Control-Allow-Headers': asked, 'Access-Control-Max-Age': '600' } };
+  return { status: 204, text: '', headers: { 'Access-Control-Allow-Methods': 'GET, HEAD', 'Access-Control-Allow-Headers': asked, 'Access-Control-Max-Age': '600' } };
 }
 
 function acceptsEvents(accept: string | null): boolean {

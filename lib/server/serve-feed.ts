@@ -54,7 +54,10 @@ const feedHeaders = {
   'X-Accel-Buffering': 'no',
 };
 
+const refusalHeaders = { 'Content-Type': 'text/plain; charset=utf-8', 'Cache-Control': 'no-store' };
+
 const ended: Answer = { status: 503, text: 'The feed is closed.' };
+const notUnderstood: Answer = { status: 400, text: 'There is no such request.' };
 
 class Feeds implements FeedServer {
   readonly #stores: () => readonly Served[];
@@ -83,7 +86,7 @@ class Feeds implements FeedServer {
 
   readonly fetch = async (request: Request): Promise<Response> => {
     const { status, headers = {}, text, open } = await this.#answer(request);
-    return new Response(open === undefined ? (status === 204 ? null : text) : eventStream(open), { status, headers });
+    return new Response(open === undefined ? text || null : eventStream(open), { status, headers });
   };
 
   close(): void {
@@ -98,14 +101,16 @@ class Feeds implements FeedServer {
   }
 
   async #respond(request: NodeRequest, response: NodeResponse): Promise<void> {
-    const { status, headers = {}, text, open } = await this.#answer(requestOf(request));
-    if (response.destroyed) return; // who asked did not wait
+    let isGone = false;
+    response.on('close', () => (isGone = true));
+    const asked = requestOf(request);
+    const { status, headers = {}, text, open } = asked === undefined ? notUnderstood : await this.#answer(asked);
+    if (isGone) return; // who asked did not wait
     response.writeHead(status, { ...headers });
     if (open === undefined) {
       response.end(text);
       return;
     }
-    response.flushHeaders();
     const reader = open(nodeSink(response));
     response.on('drain', () => reader.drained());
     response.on('close', () => reader.gone());
@@ -115,7 +120,7 @@ class Feeds implements FeedServer {
   async #answer(request: Request): Promise<Answer> {
     const { cors } = this.#settings;
     const answer: Answer = preflight(request, cors) ?? (await this.#feedFor(request));
-    return { ...answer, headers: { ...(answer.open === undefined ? { 'Cache-Control': 'no-store' } : undefined), ...answer.headers, ...corsHeaders(request, cors) } };
+    return { ...answer, headers: { ...(answer.text === '' ? undefined : refusalHeaders), ...answer.headers, ...corsHeaders(request, cors) } };
   }
 
   async #feedFor(request: Request): Promise<Answer> {
@@ -125,16 +130,20 @@ class Feeds implements FeedServer {
     if ('status' in asked) return asked;
     try {
       // Before it is told whether there is such a store.
-      if (!(await authorize(request, { store: asked.store, prefix: asked.prefix }))) return notAuthorized(request);
+      const isAllowed: unknown = await authorize(request, { store: asked.store, prefix: asked.prefix });
+      if (isAllowed !== true) return notAuthorized(request); // an object that says no would be taken for a yes
     } catch (error) {
       report(error);
       return { status: 500, text: 'It could not be found out whether this is allowed.' };
     }
     if (this.#isClosed) return ended;
-    const store = this.#stores().find(({ name }) => name === asked.store);
+    const named = this.#stores().filter(({ name }) => name === asked.store);
+    const store = named.find(({ status }) => status.state !== 'closed') ?? named[0]; // one that was closed and opened anew may be there twice
     if (store === undefined) return { status: 404, text: 'There is no such store.' };
     const feed = this.#feedOf(store);
-    return feed === undefined ? ended : { status: 200, headers: feedHeaders, text: '', open: (sink) => this.#open(feed, asked, sink) };
+    if (feed === undefined) return ended;
+    const head: Answer = { status: 200, headers: feedHeaders, text: '' };
+    return request.method === 'HEAD' ? head : { ...head, open: (sink) => this.#open(feed, asked, sink) };
   }
 
   #open(feed: StoreFeed, { lastEventId, prefix, rate }: Asked, sink: Sink): Reader {

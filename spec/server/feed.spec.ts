@@ -1,3 +1,7 @@
+import { once } from 'node:events';
+import { connect, createServer } from 'node:http2';
+import type { AddressInfo } from 'node:net';
+
 import { memory, persistify } from 'rx-persistify';
 import { describe, expect, it, onTestFinished } from 'vitest';
 
@@ -144,6 +148,43 @@ describe('a feed', () => {
     expect(inShort(await reader.upTo('entries'))).toContainEqual(['entries', [['b', 1]]]);
     expect((await feed.fetch(new Request('http://test/'))).status).toBe(400);
     expect((await feed.fetch(new Request('http://test/?store=none'))).status).toBe(404);
+  });
+
+  it('is of the store that is open where one of its name was closed and opened anew', async () => {
+    const old = await openStore({ a: 1 });
+    const stores = [old];
+    const feed = serve(stores);
+    await old.close();
+    stores.push(await openStore({ a: 2 }));
+    expect(inShort(await (await read(feed, '?store=sensors')).upTo('entries'))).toContainEqual(['entries', [['a', 2]]]);
+  });
+
+  it('is read over HTTP/2 as well, and left before it began', async () => {
+    const store = await openStore({ a: 1 });
+    const errors: unknown[] = [];
+    const questions: ((isAllowed: boolean) => void)[] = [];
+    const feed = serve(store, { authorize: () => new Promise((resolve) => questions.push(resolve)), report: (error) => errors.push(error) });
+    const server = createServer(feed.handle).listen(0, '127.0.0.1');
+    await once(server, 'listening');
+    const client = connect(`http://127.0.0.1:${(server.address() as AddressInfo).port}`);
+    onTestFinished(() => {
+      client.destroy();
+      server.close();
+    });
+    const gone = client.request({ ':path': '/' });
+    await expect.poll(() => questions.length).toBe(1);
+    gone.close();
+    await once(gone, 'close');
+    const asked = client.request({ ':path': '/' }).setEncoding('utf8');
+    await expect.poll(() => questions.length).toBe(2);
+    for (const answer of questions) answer(true);
+    let text = '';
+    asked.on('data', (chunk: string) => (text += chunk));
+    await expect.poll(() => text).toContain('event: live');
+    expect(feed.readers).toBe(1);
+    asked.close();
+    await expect.poll(() => feed.readers).toBe(0);
+    expect(errors).toEqual([]);
   });
 
   it('is left by a reader without a trace, and ended by the server for all', async () => {

@@ -1,3 +1,5 @@
+import { connect } from 'node:net';
+
 import { memory, OptionsError, persistify } from 'rx-persistify';
 import { serveFeed, type FeedOptions, type FeedServer } from 'rx-persistify/server';
 import { describe, expect, it, onTestFinished } from 'vitest';
@@ -26,6 +28,8 @@ describe('a request', () => {
     ['by OPTIONS where no other origin is allowed', { method: 'OPTIONS', headers: { Origin: 'https://a.example', 'Access-Control-Request-Method': 'GET' } }, 405],
     ['for HTML', { headers: { Accept: 'text/html, application/json;q=0.9' } }, 406],
     ['for anything', { headers: { Accept: 'text/html, */*;q=0.1' } }, 200],
+    ['by HEAD', { method: 'HEAD' }, 200],
+    ['by HEAD for what there is not', { method: 'HEAD', query: '?store=other' }, 404],
     ['for events', { headers: { Accept: 'text/event-stream' } }, 200],
     ['with a rate of nothing', { query: '?rate=0' }, 400],
     ['with a rate that is no number', { query: '?rate=often' }, 400],
@@ -48,6 +52,39 @@ describe('a request', () => {
     expect((await ask(feed, { headers: { Cookie: 'session=1' } })).status).toBe(403);
     expect((await ask(feed, { headers: { Authorization: 'Bearer good' } })).status).toBe(200);
     expect(wanted[0]).toEqual({ store: 'other', prefix: 'a' });
+  });
+
+  it('is refused by whatever is not true, and what it is refused with says nothing of what there is', async () => {
+    const store = await openStore({ secret: 'secret' }, 'hidden');
+    for (const answer of [undefined, 'no', { allowed: false }, 1]) {
+      const feed = serve(store, { authorize: () => answer as never });
+      const refused = await feed.fetch(new Request('http://test/', { headers: { Authorization: 'x' } }));
+      expect([refused.status, refused.headers.get('Content-Type'), await refused.text()]).toEqual([403, 'text/plain; charset=utf-8', 'Not allowed.']);
+    }
+  });
+
+  it('by HEAD has the headers of a feed, and nobody who reads it', async () => {
+    const feed = await feedWith();
+    const { url } = await listen(feed);
+    for (const response of [await fetch(url, { method: 'HEAD' }), await feed.fetch(new Request(url, { method: 'HEAD' }))]) {
+      expect([response.status, response.headers.get('Content-Type'), await response.text()]).toEqual([200, 'text/event-stream; charset=utf-8', '']);
+    }
+    expect(feed.readers).toBe(0);
+  });
+
+  it.each([
+    ['by TRACE', 'TRACE /feed HTTP/1.1\r\nHost: test'],
+    ['to a host that is none', 'GET /feed?store=sensors&prefix=b HTTP/1.1\r\nHost: a b'],
+    ['to a host with a password', 'GET /feed HTTP/1.1\r\nHost: a:b@test'],
+  ])('%s is answered, and troubles nobody', async (_what, text) => {
+    const errors: unknown[] = [];
+    const feed = await feedWith({ report: (error) => errors.push(error) });
+    const { port } = await listen(feed);
+    const socket = connect(port, '127.0.0.1').setEncoding('utf8');
+    socket.end(`${text}\r\nConnection: close\r\n\r\n`);
+    const answer = (await socket.toArray()).join('');
+    expect(answer).toMatch(/^HTTP\/1\.1 400 /);
+    expect(errors).toEqual([]);
   });
 
   it('is refused where it cannot be found out whether it is allowed', async () => {
