@@ -40,7 +40,7 @@ const storeLayer = layers.findIndex((names) => names[0] === 'store');
 /** When to look whether another process has committed to a file: one thing for all who keep files, learned by measuring, and not to be had twice. */
 const forFiles = 'providers/file-signs.ts';
 /** What a concrete provider may know of the library: the contract, how options are checked, and what those of databases have in common. */
-const contract = ['errors.ts', 'mutation.ts', 'change.ts', 'check-options.ts', 'providers/provider.ts', 'providers/packed-batch.ts', 'providers/left-out.ts', 'providers/left-out-text.ts', 'providers/subscriptions.ts', 'providers/shared-access.ts', 'providers/log-place.ts', forFiles];
+const contract = ['errors.ts', 'mutation.ts', 'change.ts', 'check-options.ts', 'aborted.ts', 'providers/provider.ts', 'providers/packed-batch.ts', 'providers/left-out.ts', 'providers/left-out-text.ts', 'providers/subscriptions.ts', 'providers/shared-access.ts', 'providers/log-place.ts', forFiles];
 const providerFolders = [...new Set(files.flatMap(({ path }) => folderOf(path) ?? []))].filter((folder) => folder.startsWith('providers/'));
 const core = files.filter(({ path }) => folderOf(path) === undefined && !path.startsWith('conformance/') && path !== forFiles);
 
@@ -83,7 +83,7 @@ describe('imports', () => {
   it('of server/ are errors, how options are checked, streams, the types of changes and its own folder, and nobody imports it', () => {
     const own = files.filter(({ path }) => path.startsWith('server/'));
     expect(own.map(({ path }) => path)).toContain('server/index.ts');
-    const allowed = ['errors.ts', 'check-options.ts', 'change.ts', 'streams/macrotask.ts', 'streams/quiet-timer.ts'];
+    const allowed = ['errors.ts', 'check-options.ts', 'aborted.ts', 'change.ts', 'streams/macrotask.ts', 'streams/quiet-timer.ts'];
     const wrong = own.flatMap(({ path, imports }) => imports.filter((imported) => !imported.startsWith('server/') && !allowed.includes(imported)).map((imported) => `${path} imports ${imported}`));
     expect(wrong).toEqual([]);
     expect(files.filter(({ path, imports }) => !path.startsWith('server/') && imports.some((imported) => imported.startsWith('server/'))).map(({ path }) => path)).toEqual([]);

@@ -86,7 +86,7 @@ class Feeds implements FeedServer {
 
   readonly fetch = async (request: Request): Promise<Response> => {
     const { status, headers = {}, text, open } = await this.#answer(request);
-    return new Response(open === undefined ? text || null : eventStream(open), { status, headers });
+    return new Response(open === undefined ? text || null : eventStream(open, request.signal), { status, headers });
   };
 
   close(): void {

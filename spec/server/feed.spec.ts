@@ -159,6 +159,21 @@ describe('a feed', () => {
     expect(inShort(await (await read(feed, '?store=sensors')).upTo('entries'))).toContainEqual(['entries', [['a', 2]]]);
   });
 
+  it('ends when the request is aborted, be it before it began', async () => {
+    let allow: (isAllowed: boolean) => void = () => undefined;
+    const feed = serve(await openStore({ a: 1 }), { authorize: () => new Promise((resolve) => (allow = resolve)) });
+    for (const isEarly of [true, false]) {
+      const ending = new AbortController();
+      const answer = feed.fetch(new Request('http://test/', { signal: ending.signal }));
+      if (isEarly) ending.abort();
+      allow(true);
+      await answer;
+      expect(feed.readers).toBe(isEarly ? 0 : 1);
+      ending.abort();
+      expect(feed.readers).toBe(0);
+    }
+  });
+
   it('is read over HTTP/2 as well, and left before it began', async () => {
     const store = await openStore({ a: 1 });
     const errors: unknown[] = [];

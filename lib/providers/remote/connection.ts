@@ -1,6 +1,7 @@
+import { unlessAborted } from '../../aborted.ts';
 import { PersistifyError, ProviderError } from '../../errors.ts';
 import { EventParser, type ServerEvent } from './event-parser.ts';
-import type { RemoteSettings } from './options.ts';
+import type { RemoteSettings, RequestHeaders } from './options.ts';
 
 /** What no further attempt makes right by itself. */
 const forGood = new Set([400, 401, 403, 404, 405, 406, 410]);
@@ -37,13 +38,14 @@ export class Connection {
 
   /** Resolves when the server begins to tell. @throws ProviderError */
   async open(): Promise<void> {
+    const { signal } = this.#ending;
+    const asking = this.#ask(signal);
     try {
       this.#listen();
-      const { headers, fetch } = this.#settings;
-      const request = new Request(this.#url, { headers: { ...(await headers()), ...this.#ownHeaders() }, signal: this.#ending.signal });
-      this.#body = this.#bodyOf(await fetch(request)).getReader();
+      this.#body = this.#bodyOf(await unlessAborted(asking, signal)).getReader();
     } catch (error) {
       this.close();
+      asking.then(({ body }) => body?.cancel()).catch(() => undefined); // an answer to which nobody listens any more
       throw this.#failure ?? failureOf(error, `${this.#place} cannot be reached`);
     }
   }
@@ -70,6 +72,11 @@ export class Connection {
     clearTimeout(this.#silence);
     this.#ending.abort();
     this.#body?.cancel().catch(() => undefined); // it may have ended by itself
+  }
+
+  async #ask(signal: AbortSignal): Promise<Response> {
+    const { headers, fetch } = this.#settings;
+    return fetch(new Request(this.#url, { headers: headersOf({ ...(await headers()), ...this.#ownHeaders() }), signal }));
   }
 
   async #read(): Promise<string | undefined> {
@@ -118,6 +125,15 @@ function urlOf(storeName: string, { url, prefix, rate }: RemoteSettings): URL {
   if (prefix !== '') asked.searchParams.set('prefix', prefix);
   if (rate !== Infinity) asked.searchParams.set('rate', String(rate));
   return asked;
+}
+
+/** @throws ProviderError that does not repeat them, as the platform's own would. */
+function headersOf(given: RequestHeaders): Headers {
+  try {
+    return new Headers(given);
+  } catch {
+    throw new ProviderError('A header that remote is to send has a name or value that HTTP does not allow, such as one with a line break.', { kind: 'halt' });
+  }
 }
 
 /** What went wrong, as one of this library's errors. What is not known is tried again: networks break in many ways. */

@@ -18,7 +18,7 @@ export interface RemoteOptions {
   readonly rate?: number;
   /** If nothing is heard for so long, in milliseconds, not even the server's heartbeat, the connection counts as broken. More than the server's `heartbeatMs`. @default 30_000 */
   readonly timeoutMs?: number;
-  /** What sends the request; it must heed its `signal`. @default the platform's `fetch` */
+  /** What sends the request; it should heed its `signal`. @default the platform's `fetch` */
   readonly fetch?: (request: Request) => Promise<Response>;
 }
 
@@ -61,8 +61,12 @@ export function settingsFrom(given: RemoteOptions): RemoteSettings {
 function absolute(url: string | URL): URL {
   const page: unknown = Reflect.get(globalThis, 'location');
   const base = typeof page === 'object' && page !== null ? String(Reflect.get(page, 'href')) : undefined;
-  if (!URL.canParse(String(url), base)) throw new OptionsError(`remote: url must be a whole URL where there is no page, such as 'https://example.org/feed', not ${JSON.stringify(String(url))}.`);
-  return new URL(url, base);
+  // What was given is not repeated: it may hold a secret.
+  if (!URL.canParse(String(url), base)) throw new OptionsError("remote: url must be a whole URL where there is no page, such as 'https://example.org/feed'.");
+  const whole = new URL(url, base);
+  if (!['http:', 'https:'].includes(whole.protocol)) throw new OptionsError(`remote: url must begin with http: or https:, not with ${whole.protocol}`);
+  if (whole.username !== '' || whole.password !== '') throw new OptionsError('remote: url must have no user and password in it, which fetch refuses: send them as headers, such as Authorization.');
+  return whole;
 }
 
 function isHeaders(value: unknown): boolean {

@@ -169,6 +169,25 @@ describe('a remote store', () => {
     expect((await follow(() => feed, { headers })).get('a')).toBe(1);
   });
 
+  it('tells no header that cannot be sent', async () => {
+    const feed = serve(await openStore());
+    const refused: unknown = await follow(() => feed, { headers: { Authorization: 'Bearer\nsecret' } }).catch((error: unknown) => error);
+    expect(String(refused)).toMatch(/header that remote is to send has a name or value that HTTP does not allow/);
+    for (let error: unknown = refused; error instanceof Error; error = error.cause) expect(String(error)).not.toContain('secret');
+  });
+
+  it('waits for headers and for an answer no longer than for anything else, and leaves one that comes too late', async () => {
+    const feed = serve(await openStore());
+    const never = new Promise<never>(() => undefined);
+    await expect(persistify(remote({ url: 'http://test/', timeoutMs: 20, headers: () => never })).withRetry({ maxAttempts: 1 }).open('sensors')).rejects.toThrow(/Nothing was heard of http:\/\/test\/ for 20 ms/);
+    let answer: () => void = () => undefined;
+    const late = new Promise<Response>((resolve) => (answer = () => resolve(feed.fetch(new Request('http://test/')))));
+    await expect(persistify(remote({ url: 'http://test/', timeoutMs: 20, fetch: () => late })).withRetry({ maxAttempts: 1 }).open('sensors')).rejects.toThrow(/Nothing was heard/);
+    answer();
+    await late;
+    await expect.poll(() => feed.readers).toBe(0);
+  });
+
   it('takes a server of which nothing is heard for gone, and tries again', async () => {
     const store = await openStore({ a: 1 });
     const feed = serve(store, { heartbeatMs: 60_000 });
@@ -207,6 +226,9 @@ describe('a remote store', () => {
 
   it.each<[RemoteOptions, RegExp]>([
     [{ url: '/feed' }, /url must be a whole URL where there is no page/],
+    [{ url: 'ftp://test/feed' }, /url must begin with http: or https:, not with ftp:/],
+    [{ url: 'https://user:secret@test/feed' }, /^(?!.*secret).*must have no user and password/],
+    [{ url: '//?key=secret' }, /^(?!.*secret).*must be a whole URL/],
     [{ url: 'http://test', head: {} } as RemoteOptions, /there is no option head/],
     [{ url: 'http://test', rate: 0 }, /rate must be a number above 0/],
     [{ url: 'http://test', headers: { a: 1 } } as never, /headers must be an object of headers/],
