@@ -22,6 +22,7 @@ const example = firstExample(readFileSync(join(root, 'README.md'), 'utf8'));
 
 /** Minified, gzipped: rxjs 7 and zod/mini are most of it. A new dependency, or the whole of one, goes beyond. */
 const gzipBound = 42_000;
+const remoteGzipBound = 47_000;
 
 describe('the package, installed from its tarball with rxjs beside it', () => {
   let project: string;
@@ -192,6 +193,15 @@ describe('the package, installed from its tarball with rxjs beside it', () => {
         reopened: [['theme', 'dark'], ['fontSize', 14]],
         absent: ['undefined', 'undefined', 'undefined', 'undefined'],
       });
+    });
+
+    it(`the core with remote, rxjs and all takes less than ${remoteGzipBound / 1_000} kB minified and gzipped`, async () => {
+      const contents = "export { persistify } from 'rx-persistify'; export { remote } from 'rx-persistify/remote';";
+      const { outputFiles } = await build({ stdin: { contents, resolveDir: project }, bundle: true, platform: 'browser', format: 'iife', globalName: 'page', minify: true, write: false, logLevel: 'silent' });
+      const bytes = gzipSync(outputFiles[0]?.text ?? '', { level: 9 }).length;
+      console.log(`the core with remote in a browser: ${(bytes / 1_000).toFixed(1)} kB minified and gzipped`);
+      expect(bytes).toBeGreaterThan(gzipBound); // it is in it
+      expect(bytes).toBeLessThan(remoteGzipBound);
     });
 
     it('follows a store over its feed with nothing but what browsers have', async () => {

@@ -87,15 +87,11 @@ export class Reader {
 
   /** Tells what there is to tell, and that it is the last. Who is behind is cut, and will find out. */
   end(): void {
-    if (this.#isGone) return;
     this.#target = this.#config.feed.log.head;
-    this.#pump();
-    if (this.#isGone) return;
-    if (this.#isBlocked || this.#keys !== undefined) this.cut();
-    else {
+    if (this.#pump()) {
       this.#config.sink.end(eventText('closed', '{}'));
       this.gone();
-    }
+    } else this.cut();
   }
 
   cut(): void {
@@ -127,10 +123,10 @@ export class Reader {
     else run();
   }
 
-  /** Tells what there is, as far as it is taken. What goes wrong with it is this reader's end, and no other's. */
-  #pump(): void {
+  /** Tells what there is, as far as it is taken; returns whether that was all. What goes wrong with it is this reader's end, and no other's. */
+  #pump(): boolean {
     const { sink, report } = this.#config;
-    if (this.#isBlocked || this.#isGone) return;
+    if (this.#isBlocked || this.#isGone) return false;
     try {
       for (;;) {
         if (this.#rest === '') this.#rest = this.#next();
@@ -139,14 +135,16 @@ export class Reader {
         this.#rest = this.#rest.slice(piece.length);
         if (!sink.write(piece)) {
           this.#block();
-          return;
+          return false;
         }
         if (this.#rest === '' && this.#keys !== undefined) break;
       }
       if (this.#keys !== undefined) this.#goOnNextTurn();
+      return this.#keys === undefined;
     } catch (error) {
       this.cut();
       report(error);
+      return false;
     }
   }
 

@@ -26,7 +26,8 @@ export interface FeedServer extends Disposable {
  * A reader is told `reset`, `entries` (pairs of keys and values, as JSON) and `live` when he has everything there was at one moment;
  * then `changes`: arrays of `{ type, key, value }` with `type` `set`, `delete`, `expire` or `clear`, the latest of each key, in order;
  * `status` as the store's status changes; and `closed` when it closes. What `live` and `changes` carry as id goes on where it was left,
- * in the header `Last-Event-ID`, as long as this server runs, the store is open and its history reaches back; else all is told again.
+ * in the header `Last-Event-ID`, for the same prefix, as long as this server runs, the store is open and its history reaches back; else
+ * all is told again.
  *
  * @throws OptionsError
  * @example
@@ -101,11 +102,11 @@ class Feeds implements FeedServer {
   }
 
   async #respond(request: NodeRequest, response: NodeResponse): Promise<void> {
-    let isGone = false;
-    response.on('close', () => (isGone = true));
+    const leaving = new AbortController();
+    response.on('close', () => leaving.abort());
     const asked = requestOf(request);
     const { status, headers = {}, text, open } = asked === undefined ? notUnderstood : await this.#answer(asked);
-    if (isGone) return; // who asked did not wait
+    if (leaving.signal.aborted) return; // who asked did not wait
     response.writeHead(status, { ...headers });
     if (open === undefined) {
       response.end(text);

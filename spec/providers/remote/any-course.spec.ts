@@ -12,7 +12,11 @@ const step = fc.oneof(
   { weight: 3, arbitrary: fc.constantFrom({ type: 'turn' }, { type: 'wait' }) },
   { weight: 2, arbitrary: fc.constantFrom({ type: 'clear' }, { type: 'break' }, { type: 'restart' }, { type: 'reload' }) },
 );
-type Step = { readonly type: string; readonly key?: string };
+
+interface Step {
+  readonly type: string;
+  readonly key?: string;
+}
 
 describe('a remote store', () => {
   it('has what is served, whatever changes and breaks, and its changes alone tell it: none is missed, and none told twice', async () => {
