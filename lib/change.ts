@@ -75,7 +75,13 @@ export interface Failure {
   readonly keys: readonly string[];
 }
 
-/** How saving stands. */
+/**
+ * How the connection stands by which a store follows another one. While it is broken, reads answer what was last heard:
+ * it was true at `staleSince`, in milliseconds since 1970 by the clock of this process.
+ */
+export type Connection = { readonly state: 'connected' } | { readonly state: 'reconnecting'; readonly staleSince: number };
+
+/** How saving stands; of a store that follows another one over the network, how it stood there when that was last heard. */
 export interface Status {
   /** `retrying`: between two attempts of a series. `failing`: the attempts were spent; the next write, `flush` or probe tries again. */
   readonly state: 'idle' | 'pending' | 'saving' | 'retrying' | 'failing' | 'closed';
@@ -85,6 +91,8 @@ export interface Status {
   readonly fullness: number;
   /** Wall-clock time of the last save of this store, in milliseconds since 1970. */
   readonly lastSavedAt: number | undefined;
+  /** Only of a store that follows another one over the network, until it is closed. */
+  readonly connection?: Connection;
 }
 
 /** A stored row that could not be read as a value; it stays in storage as it is until its key is written or deleted. */

@@ -330,16 +330,17 @@ export class Dictionary {
       return;
     }
     const { format } = this.settings;
-    const { cursor: { version }, cleared, entries, deleted, touched = [] } = commit;
+    const { cursor: { version }, cleared, entries, deleted, expired = [], touched = [] } = commit;
     const loaded = new Map<string, LoadedEntry<unknown>>();
     const quarantined = new Map<string, Quarantined>();
     for (const entry of entries) takeUp(entry, format, { entry: (_, value) => loaded.set(entry.key, loadedEntry(entry, value)), quarantined: (bad) => quarantined.set(bad.key, bad) });
     for (const { key, error } of quarantined.values()) this.report('load', error, [key]);
     if (cleared) this.#kind.onRemote?.(undefined);
     else for (const { key } of entries) this.#kind.onRemote?.(key);
-    for (const key of deleted) this.#kind.onRemote?.(key);
-    const differences = this.#remote?.apply({ version, cleared, entries: loaded, quarantined, deleted, touched }) ?? [];
-    this.writes.tellDifferences(differences, 'remote');
+    const gone = [...deleted, ...expired];
+    for (const key of gone) this.#kind.onRemote?.(key);
+    const differences = this.#remote?.apply({ version, cleared, entries: loaded, quarantined, deleted: gone, touched }) ?? [];
+    this.writes.tellDifferences(differences, 'remote', new Set(expired));
   }
 
   #settled(settled: Settled<unknown>): void {

@@ -81,6 +81,13 @@ export class OpenStore implements Store<Record<string, unknown>> {
     return this.dictionary.expiresAt(key);
   }
 
+  jsonOf(key: string): string | undefined {
+    const entry = this.dictionary.layers.find(key);
+    if (entry === undefined) return undefined;
+    const json = entry.overlay?.type === 'set' ? entry.overlay.json : undefined;
+    return json ?? this.dictionary.settings.format.toText(entry.value);
+  }
+
   keys(): IterableIterator<string> {
     const { view, isVisible } = this.dictionary.layers;
     return visibleKeys(view, isVisible);

@@ -8,6 +8,7 @@ export interface RemoteCommit<V> {
   readonly cleared: boolean;
   readonly entries: ReadonlyMap<string, LoadedEntry<V>>;
   readonly quarantined: ReadonlyMap<string, Quarantined>;
+  /** What is gone, for whatever reason. */
   readonly deleted: readonly string[];
   readonly touched: readonly Touched[];
 }

@@ -60,6 +60,7 @@ export class Saver<V> {
   /** Nothing is saved, or read, any more. */
   readonly #ended = new AbortController();
   readonly #pipeline: Subscription;
+  readonly #following: Subscription | undefined;
   #announced = 0;
   #batchNumber = 0;
   #isDemanded = false;
@@ -69,6 +70,8 @@ export class Saver<V> {
   #mayHeadBeStored = false;
   #phase: 'none' | 'saving' | 'retrying' | 'failing' | 'closed' = 'none';
   #lastSavedAt: number | undefined;
+  /** How the store stands that this one follows. */
+  #followed: Status | undefined;
   #status: Status = { state: 'idle', pending: 0, fullness: 0, lastSavedAt: undefined };
 
   constructor(config: SaverConfig<V>) {
@@ -82,9 +85,14 @@ export class Saver<V> {
       (step) => step(),
     );
     this.#pipeline = this.#connect();
+    this.#following = config.session.status$?.subscribe((status) => {
+      this.#followed = status;
+      this.#statusNews.next(undefined);
+    });
   }
 
   get status(): Status {
+    if (this.#followed !== undefined && this.#phase !== 'closed') return this.#followed;
     const state = this.#phase !== 'none' ? this.#phase : this.#config.layers.hasPending ? 'pending' : 'idle';
     const pending = this.#config.layers.unsavedCount;
     const fullness = this.#config.fullness();
@@ -215,6 +223,7 @@ export class Saver<V> {
   complete(): void {
     this.#end();
     this.#endIntake();
+    this.#following?.unsubscribe();
     this.#phase = 'closed';
     this.#tellStatus();
     for (const subject of [this.#saves, this.#errors, this.#statusNews, this.#statusNow]) subject.complete();

@@ -69,6 +69,8 @@ export interface Store<T, In = T> extends AsyncDisposable, Iterable<EntryOf<T>> 
   keys(): IterableIterator<KeyOf<T>>;
   values(): IterableIterator<T[KeyOf<T>]>;
   forEach(callback: (value: T[KeyOf<T>], key: KeyOf<T>) => void): void;
+  /** The text of `key`'s value, as it is saved: encoded by the codec, as JSON. `undefined` if the key is absent. */
+  jsonOf(key: KeyOf<T>): string | undefined;
   /** When `key` ends, in milliseconds since 1970; `undefined` if it does not, or is absent. */
   expiresAt(key: KeyOf<T>): number | undefined;
   /** The keys whose stored state is, or may be, another than that in memory. */

@@ -329,14 +329,14 @@ export class Writes {
     if (this.#transaction === undefined) this.#config.onPending();
   }
 
-  /** Tells what reads see change for another reason than a call. */
-  tellDifferences(differences: readonly Difference<unknown>[], origin: Origin): void {
+  /** Tells what reads see change for another reason than a call. `expired`: the keys that are gone as their time was over. */
+  tellDifferences(differences: readonly Difference<unknown>[], origin: Origin, expired?: ReadonlySet<string>): void {
     const changes: Change[] = [];
     for (const { key, before, after } of differences) {
       this.#layers.seq++;
       if (!this.#teller.isHeard(key)) continue;
       if (after !== undefined) changes.push({ type: 'set', key, value: after, previous: before, ...this.#stamp(origin) });
-      else changes.push({ type: 'delete', key, previous: before, ...this.#stamp(origin) });
+      else changes.push({ type: expired?.has(key) === true ? 'expire' : 'delete', key, previous: before, ...this.#stamp(origin) });
     }
     if (this.#transaction === undefined) this.#teller.tellAll(changes, false);
     else for (const change of changes) this.#transaction.changes.push(change);

@@ -40,7 +40,7 @@ const storeLayer = layers.findIndex((names) => names[0] === 'store');
 /** When to look whether another process has committed to a file: one thing for all who keep files, learned by measuring, and not to be had twice. */
 const forFiles = 'providers/file-signs.ts';
 /** What a concrete provider may know of the library: the contract, how options are checked, and what those of databases have in common. */
-const contract = ['errors.ts', 'mutation.ts', 'check-options.ts', 'providers/provider.ts', 'providers/packed-batch.ts', 'providers/left-out.ts', 'providers/left-out-text.ts', 'providers/subscriptions.ts', 'providers/shared-access.ts', 'providers/log-place.ts', forFiles];
+const contract = ['errors.ts', 'mutation.ts', 'change.ts', 'check-options.ts', 'aborted.ts', 'providers/provider.ts', 'providers/packed-batch.ts', 'providers/left-out.ts', 'providers/left-out-text.ts', 'providers/subscriptions.ts', 'providers/shared-access.ts', 'providers/log-place.ts', forFiles];
 const providerFolders = [...new Set(files.flatMap(({ path }) => folderOf(path) ?? []))].filter((folder) => folder.startsWith('providers/'));
 const core = files.filter(({ path }) => folderOf(path) === undefined && !path.startsWith('conformance/') && path !== forFiles);
 
@@ -51,7 +51,7 @@ describe('imports', () => {
   it('are read at all', () => {
     expect(files.length).toBeGreaterThan(30);
     expect(imports('index.ts')).toContain('persistify.ts');
-    expect(imports('providers/provider.ts')).toEqual(['errors.ts', 'mutation.ts']);
+    expect(imports('providers/provider.ts')).toEqual(['change.ts', 'errors.ts', 'mutation.ts']);
     expect(core.flatMap(({ packages }) => packages)).toContain('rxjs');
   });
 
@@ -80,6 +80,20 @@ describe('imports', () => {
     expect(files.filter(({ path, imports }) => !path.startsWith('node/') && imports.some((imported) => imported.startsWith('node/'))).map(({ path }) => path)).toEqual([]);
   });
 
+  it('of server/ are errors, how options are checked, streams, the types of changes and its own folder, and nobody imports it', () => {
+    const own = files.filter(({ path }) => path.startsWith('server/'));
+    expect(own.map(({ path }) => path)).toContain('server/index.ts');
+    const allowed = ['errors.ts', 'check-options.ts', 'aborted.ts', 'change.ts', 'streams/macrotask.ts', 'streams/quiet-timer.ts'];
+    const wrong = own.flatMap(({ path, imports }) => imports.filter((imported) => !imported.startsWith('server/') && !allowed.includes(imported)).map((imported) => `${path} imports ${imported}`));
+    expect(wrong).toEqual([]);
+    expect(files.filter(({ path, imports }) => !path.startsWith('server/') && imports.some((imported) => imported.startsWith('server/'))).map(({ path }) => path)).toEqual([]);
+  });
+
+  it.each(['server/', 'providers/remote/'])('of %s are no Node module, as it runs wherever fetch is', (folder) => {
+    const packages = files.filter(({ path }) => path.startsWith(folder)).flatMap((file) => file.packages);
+    expect([...new Set(packages)].sort()).toEqual(['rxjs', 'zod/mini']);
+  });
+
   it('of the conformance suite are those of a provider, and no runner', () => {
     const suite = files.filter(({ path }) => path.startsWith('conformance/'));
     expect([...new Set(suite.flatMap(({ imports }) => imports))].filter((path) => !path.startsWith('conformance/') && (path === forFiles || !contract.includes(path)))).toEqual([]);
@@ -105,7 +119,7 @@ describe('imports', () => {
   });
 });
 
-describe.each(['index.ts', 'node/index.ts'])('%s', (index) => {
+describe.each(['index.ts', 'node/index.ts', 'server/index.ts', 'providers/remote/index.ts'])('%s', (index) => {
   it('has named exports and nothing else', () => {
     const { statements } = ts.createSourceFile('index.ts', text(index), ts.ScriptTarget.Latest);
     expect(statements).not.toEqual([]);
@@ -120,7 +134,7 @@ describe('sideEffects: false', () => {
 
   it('is claimed', () => {
     expect(manifest.sideEffects).toBe(false);
-    expect(entries).toEqual(expect.arrayContaining(['.', './json-file', './sqlite', './node', './conformance']));
+    expect(entries).toEqual(expect.arrayContaining(['.', './json-file', './sqlite', './server', './remote', './node', './conformance']));
   });
 
   it.each(entries)('is true of %s: importing it touches no global and starts nothing', async (entry) => {
@@ -189,9 +203,9 @@ function text(path: string): string {
   return files.find((file) => file.path === path)?.text ?? '';
 }
 
-/** The folder that is an entry point of its own: `providers/sqlite/`, `node/`. */
+/** The folder that is an entry point of its own: `providers/sqlite/`, `node/`, `server/`. */
 function folderOf(path: string): string | undefined {
-  return /^(providers\/[^/]+|node)\//.exec(path)?.[0];
+  return /^(providers\/[^/]+|node|server)\//.exec(path)?.[0];
 }
 
 function layerOf(path: string): number {

@@ -22,6 +22,7 @@ const example = firstExample(readFileSync(join(root, 'README.md'), 'utf8'));
 
 /** Minified, gzipped: rxjs 7 and zod/mini are most of it. A new dependency, or the whole of one, goes beyond. */
 const gzipBound = 42_000;
+const remoteGzipBound = 47_000;
 
 describe('the package, installed from its tarball with rxjs beside it', () => {
   let project: string;
@@ -102,6 +103,8 @@ describe('the package, installed from its tarball with rxjs beside it', () => {
   it.each([
     ['rx-persistify', ['rxjs', 'zod/mini']],
     ['rx-persistify/conformance', ['rxjs']],
+    ['rx-persistify/server', ['rxjs', 'zod/mini']],
+    ['rx-persistify/remote', ['rxjs', 'zod/mini']],
   ])('loads no Node builtin and no driver with %s', async (entry, packages) => {
     const loaded = await loadedBy(entry);
     expect(loaded.filter((specifier) => isBuiltin(specifier))).toEqual([]);
@@ -191,11 +194,53 @@ describe('the package, installed from its tarball with rxjs beside it', () => {
         absent: ['undefined', 'undefined', 'undefined', 'undefined'],
       });
     });
+
+    it(`the core with remote, rxjs and all takes less than ${remoteGzipBound / 1_000} kB minified and gzipped`, async () => {
+      const contents = "export { persistify } from 'rx-persistify'; export { remote } from 'rx-persistify/remote';";
+      const { outputFiles } = await build({ stdin: { contents, resolveDir: project }, bundle: true, platform: 'browser', format: 'iife', globalName: 'page', minify: true, write: false, logLevel: 'silent' });
+      const bytes = gzipSync(outputFiles[0]?.text ?? '', { level: 9 }).length;
+      console.log(`the core with remote in a browser: ${(bytes / 1_000).toFixed(1)} kB minified and gzipped`);
+      expect(bytes).toBeGreaterThan(gzipBound); // it is in it
+      expect(bytes).toBeLessThan(remoteGzipBound);
+    });
+
+    it('follows a store over its feed with nothing but what browsers have', async () => {
+      const { outputFiles, metafile } = await build({ stdin: { contents: remotePage, resolveDir: project }, bundle: true, platform: 'browser', format: 'iife', minify: true, write: false, metafile: true, logLevel: 'silent' });
+      const imported = Object.values(metafile.inputs).flatMap(({ imports }) => imports.map(({ path, original }) => original ?? path));
+      expect(imported.filter((specifier) => isBuiltin(specifier))).toEqual([]);
+      const told = await new Promise<unknown>((resolve, reject) => {
+        const page = createContext({ ...browserGlobals, ...fetchGlobals, location: { href: 'https://example.org/page' }, done: resolve, failed: reject });
+        runInContext(outputFiles[0]?.text ?? '', page);
+      });
+      expect(JSON.parse(String(told))).toEqual({ themes: ['dark', 'light'], asked: ['https://example.org/feed?store=prefs'], connection: { state: 'connected' }, absent: ['undefined', 'undefined', 'undefined', 'undefined'] });
+    });
   });
 });
 
 /** What a page has and a bare V8 has not, as far as the core may use it. */
 const browserGlobals = { setTimeout, clearTimeout, setInterval, clearInterval, queueMicrotask, MessageChannel, TextEncoder, TextDecoder, AbortController, AbortSignal, DOMException, performance, crypto: globalThis.crypto, console };
+
+/** What the feed and its other side use besides. */
+const fetchGlobals = { URL, Headers, Request, Response, ReadableStream, fetch };
+
+const remotePage = `
+  import { memory, persistify } from 'rx-persistify';
+  import { remote } from 'rx-persistify/remote';
+  import { serveFeed } from 'rx-persistify/server';
+  (async () => {
+    const prefs = await persistify(memory()).open('prefs');
+    prefs.set('theme', 'dark');
+    const feed = serveFeed(prefs);
+    const asked = [], themes = [];
+    const ask = (request) => (asked.push(request.url), feed.fetch(request));
+    const there = await persistify(remote({ url: '/feed', fetch: ask })).open('prefs');
+    there.get$('theme').subscribe((theme) => {
+      themes.push(theme);
+      if (theme === 'dark') prefs.set('theme', 'light');
+      else done(JSON.stringify({ themes, asked, connection: there.status.connection, absent: [typeof process, typeof setImmediate, typeof Buffer, typeof global] }));
+    });
+  })().catch(failed);
+`;
 
 const page = `
   import { memory, persistify } from 'rx-persistify';
@@ -223,14 +268,20 @@ import { jsonFile } from 'rx-persistify/json-file';
 import { flushOnExit, type Closable, type ExitSignal, type FlushOnExitOptions, type Unsaved } from 'rx-persistify/node';
 import { sqlite } from 'rx-persistify/sqlite';
 import { providerConformance } from 'rx-persistify/conformance';
+import { remote } from 'rx-persistify/remote';
+import { serveFeed, type FeedServer } from 'rx-persistify/server';
 import type { Observable } from 'rxjs';
 
 interface Prefs { theme: 'dark' | 'light'; fontSize: number }
 
-const providers: readonly Provider[] = [memory(), jsonFile({ directory: './data' }), sqlite({ file: './data/app.sqlite' })];
+const providers: readonly Provider[] = [remote({ url: 'https://example.org/feed', headers: { Authorization: 'Bearer …' } }), memory(), jsonFile({ directory: './data' }), sqlite({ file: './data/app.sqlite' })];
 for (const provider of providers) {
   const stores = persistify(provider).withBatch({ size: 10, intervalMs: 50 }).withRetry({ maxAttempts: 3 }).throwOnFailure(false);
   await using prefs: Store<Prefs> = await stores.open<Prefs>('prefs', { signal: new AbortController().signal });
+  const feed: FeedServer = serveFeed(prefs, { authorize: (request) => request.headers.has('Authorization'), cors: ['https://example.org'] });
+  const answer: Response = await feed.fetch(new Request('https://example.org/feed'));
+  console.log(answer.status, prefs.jsonOf('theme'), prefs.status.connection?.state);
+  feed.close();
   const closables: Set<Closable> = new Set<Closable>([prefs, await stores.openCache('cache')]);
   const signals: readonly ExitSignal[] = ['SIGTERM', 'SIGHUP'];
   const options: FlushOnExitOptions = { deadlineMs: 1_000, signals, report: (unsaved: readonly Unsaved[]) => console.log(unsaved.map(({ store, unsaved, keys, error }) => [store, unsaved, keys, error.message])) };

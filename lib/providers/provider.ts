@@ -1,5 +1,6 @@
 import type { Observable } from 'rxjs';
 
+import type { Status } from '../change.ts';
 import type { PersistifyError } from '../errors.ts';
 import type { Batch, BatchResult } from '../mutation.ts';
 
@@ -27,6 +28,11 @@ export interface OpenContext {
 /** One open dictionary. The core calls `write` for one batch at a time, and calls nothing after `close`. */
 export interface ProviderSession {
   readonly capabilities: Capabilities;
+  /**
+   * Of a session that only reads: how the store stands that it follows, and the connection to it. The status of the store is this one
+   * then, until it closes. Never errors.
+   */
+  readonly status$?: Observable<Status>;
   /** Every entry, in pages. `version` is the dictionary's, read before the first page, and the same in each page; there is at least one page, if an empty one. */
   load(): AsyncIterable<Page>;
   /** The entries of these keys; absent ones are left out of the answer. */
@@ -103,6 +109,8 @@ export interface CommitFeed {
   readonly entries: readonly Entry[];
   /** What it deleted. */
   readonly deleted: readonly string[];
+  /** What it removed because its time was over, where that is known; the others find it out by the deadline. */
+  readonly expired?: readonly string[];
   /**
    * Deadlines that it moved, of entries that it left as they are. Only a session that reads alone has to tell them: one that writes
    * asks storage before it ends anything, and hears of it then.

@@ -1,0 +1,2 @@
+export { remote } from './remote.ts';
+export type { RemoteOptions, RequestHeaders } from './options.ts';

@@ -1,0 +1,37 @@
+import type { Sink } from './reader.ts';
+
+/** What is needed of a request of `node:http`, `node:https` or `node:http2`. */
+export interface NodeRequest {
+  readonly method?: string | undefined;
+  readonly url?: string | undefined;
+  readonly headers: Readonly<Record<string, string | readonly string[] | undefined>>;
+}
+
+/** What is needed of a response of theirs. */
+export interface NodeResponse {
+  writeHead(status: number, headers: Record<string, string>): unknown;
+  write(text: string): boolean;
+  end(text: string): unknown;
+  destroy(): unknown;
+  on(event: 'drain' | 'close' | 'error', listener: () => void): unknown;
+}
+
+/** The same request as the fetch standard has it, without a body; `undefined` if it knows no such: by TRACE, or with a host that is none. */
+export function requestOf({ method = 'GET', url = '/', headers: raw }: NodeRequest): Request | undefined {
+  const headers = new Headers();
+  for (const [name, value] of Object.entries(raw)) {
+    if (value === undefined || name.startsWith(':')) continue; // those of HTTP/2 are no headers
+    for (const each of typeof value === 'string' ? [value] : value) headers.append(name, each);
+  }
+  const host = raw['host'] ?? raw[':authority'];
+  try {
+    return new Request(new URL(url, `http://${typeof host === 'string' ? host : 'localhost'}`), { method, headers });
+  } catch {
+    return undefined;
+  }
+}
+
+/** A response of Node as the place where a reader's events go. */
+export function nodeSink(response: NodeResponse): Sink {
+  return { write: (text) => response.write(text), end: (text) => void response.end(text), cut: () => void response.destroy() };
+}
