@@ -23,7 +23,7 @@ await inTemporaryDirectory(async (directory) => {
 /** Storage that fails for a second: the attempts go on until one succeeds. */
 async function lockedDatabase(file: string): Promise<void> {
   heading('Another connection holds the write lock for a second:');
-  const store = await persistify(sqlite({ file })).withRetry({ maxAttempts: 50, delayMs: 100, maxDelayMs: 400 }).open<Readings>('readings');
+  const store = await persistify(sqlite({ file, busyTimeoutMs: 100 })).withRetry({ maxAttempts: 50, delayMs: 100, maxDelayMs: 400 }).open<Readings>('readings');
   const failures = tellFailures(store, dirname(file));
   await store.setAndSave('inside', 21);
 

@@ -12,7 +12,7 @@ const demos: Readonly<Record<string, readonly RegExp[]>> = {
   'live-changes.js': [/changes\$ {2}1: set kitchen\n.*get\$ {6}kitchen is at 20°/, /✓ a change of one of their keys reaches one of them/],
   'configuration.js': [/ValidationError: .*"server".*port/, /CorruptDataError: .*"logLevel"/, /✓ it is left in the file as it is/],
   'hot-configuration.js': [/^ {2}← greeting is "Good morning", \d{1,3} ms later \(remote\)$/m, /✓ the service has moved there/, /! …\/service\.json is damaged at byte \d+/, /! .*"logLevel".*expected one of/, /^ {4}service: GET \//m],
-  'high-frequency.js': [/10,000 metrics/, /batches \(commits\) +\d/, /One write each: .* \d+ times as long/],
+  'high-frequency.js': [/10,000 metrics/, /batches \(commits\) +\d/, /One write each: .* [\d,]+ times as long/],
   'flaky-disk.js': [/! attempt 1 of 50: .*database is locked.*again in \d+ ms/, /! .*no more attempts for now/, /✓ with the directory back, `flush` saves everything/],
   'undo-redo.js': [/✓ undo the whole transaction red circle/],
   'custom-provider.js': [/(\d{2,}) of \1 tests passed/, /! attempt 1 of 100/, /✓ another session reads from the server exactly what was acknowledged/],
