@@ -1,7 +1,21 @@
 import type { Mutant } from './mutants.ts';
 
-/** What rows 12 to 15 must notice. */
+/** What rows 11 to 15 must notice. */
 export const coreMutants: readonly Mutant[] = [
+  {
+    name: 'core: limits are heeded by nobody',
+    edits: [{ file: 'limits.js', find: 'this.#isBounded = pendingKeys < Infinity || pendingBytes < Infinity;', replace: 'this.#isBounded = false;' }],
+    row: 11,
+    fault: 'attempts fail, and may be made again; within limits',
+    column: 'memory',
+  },
+  {
+    name: 'core: the probe comes ten times as often',
+    edits: [{ file: 'streams/write-batches.js', find: 'quietTimer(probeMs, scheduler)', replace: 'quietTimer(probeMs / 10, scheduler)' }],
+    row: 11,
+    fault: 'attempts fail, and none can help',
+    column: 'json-file',
+  },
   {
     name: 'core: what a handler writes is told in the middle of a transaction (the drain queue)',
     edits: [

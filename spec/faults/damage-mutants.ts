@@ -3,6 +3,33 @@ import type { Mutant } from './mutants.ts';
 /** What rows 7 and 8 must notice. */
 export const damageMutants: readonly Mutant[] = [
   {
+    name: 'json-file: the lock is not checked before a record of a stopped owner is acknowledged',
+    edits: [
+      { file: 'providers/json-file/journal.js', find: 'this.#start.lock.check();\n            log.end = end;', replace: 'log.end = end;' },
+    ],
+    row: 8,
+    fault: 'a stopped owner',
+    column: 'json-file',
+  },
+  {
+    name: "json-file: any claimant of a dead owner's lock gets it",
+    edits: [
+      { file: 'providers/json-file/lock.js', find: 'if ((await succession(files))?.heir.id === owner.id)', replace: 'if (true)' },
+    ],
+    row: 8,
+    fault: 'three openers',
+    column: 'json-file',
+  },
+  {
+    name: 'postgres: first openers do not wait for each other',
+    edits: [
+      { file: 'providers/postgres/schema.js', find: 'SELECT pg_advisory_xact_lock(hashtext(', replace: 'SELECT length(text(' },
+    ],
+    row: 8,
+    fault: 'three openers',
+    column: 'postgres',
+  },
+  {
     name: 'json-file: the checksum of a record is not checked',
     edits: [
       { file: 'providers/json-file/read-log.js', find: 'hex8(checksum(body)) !== header.crc', replace: 'false' },

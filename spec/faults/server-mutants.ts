@@ -1,7 +1,35 @@
 import type { Mutant } from './mutants.ts';
 
-/** What row 10 must notice. */
+/** What row 10 must notice, and row 8 of a server. */
 export const serverMutants: readonly Mutant[] = [
+  {
+    // The primary key of the log would have the second one fail, and done in steps.
+    name: 'postgres: the head is not locked, and the log has room for two of a version',
+    edits: [
+      { file: 'providers/postgres/commit-function.js', find: 'UPDATE ${names.dictionaries} AS d SET head = d.head + 1\n    WHERE', replace: 'SELECT d.head + 1 INTO rx.head FROM ${names.dictionaries} AS d\n    WHERE' },
+      { file: 'providers/postgres/commit-function.js', find: ' RETURNING d.head INTO rx.head;', replace: ';' },
+      { file: 'providers/postgres/commit-function.js', find: 'const lowerHead = `UPDATE ${names.dictionaries} AS d SET head = d.head - 1 WHERE d.id = ${dictionary.id}`;', replace: "const lowerHead = 'PERFORM 1';" },
+      { file: 'providers/postgres/commit-function.js', find: "status := 'committed';", replace: "UPDATE ${names.dictionaries} AS d SET head = rx.head WHERE d.id = ${dictionary.id};\n  status := 'committed';" },
+      { file: 'providers/postgres/schema.js', find: 'keys text[],\n  PRIMARY KEY (dictionary, version)', replace: 'keys text[]' },
+    ],
+    row: 8,
+    fault: 'a second process',
+    column: 'postgres',
+  },
+  {
+    name: 'postgres: what a write expects is not checked',
+    edits: [{ file: 'providers/postgres/commit-function.js', find: 'IF $4 IS NOT NULL AND ', replace: 'IF false AND ' }],
+    row: 8,
+    fault: 'a second process',
+    column: 'postgres',
+  },
+  {
+    name: 'sqlite: what a write expects is not checked',
+    edits: [{ file: 'providers/left-out.js', find: 'if (expected === undefined)', replace: 'if (true)' }],
+    row: 8,
+    fault: 'a second process',
+    column: 'sqlite',
+  },
   {
     name: 'postgres: the settling row is not heeded',
     edits: [

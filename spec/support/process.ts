@@ -1,8 +1,11 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
+import { resolve } from 'node:path';
 import { createInterface } from 'node:readline';
 
 import { onTestFinished } from 'vitest';
+
+const root = resolve(import.meta.dirname, '../..');
 
 /** Another process that runs a program of the built package. It hears lines as `line`, and what it prints is heard here. */
 export class Process {
@@ -14,7 +17,8 @@ export class Process {
   /** @param wrapper a command, with its arguments, that is given Node's to run. */
   constructor(program: string, wrapper: readonly string[] = []) {
     const [command, ...args] = [...wrapper, process.execPath, '--input-type=module', '-e', program];
-    const child = spawn(command, args, { stdio: ['pipe', 'pipe', 'inherit'] });
+    // Whoever runs the specs from elsewhere would have it find another package of this name, or none.
+    const child = spawn(command, args, { stdio: ['pipe', 'pipe', 'inherit'], cwd: root });
     this.process = child;
     createInterface({ input: child.stdout }).on('line', line => {
       this.lines.push(line);

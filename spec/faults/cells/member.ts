@@ -8,8 +8,14 @@ import { imports, type Place } from './place.ts';
 /** So many of the last writes can be told apart afterwards. */
 export const slots = 1_000;
 
-/** Writes pairs of equal numbers under its name, in one slot after the other, each saved before the next, until it is told to stop; and says what became of each. */
-const program = (who: string, place: Place): string => `${imports()}
+/** What all who count together count in. */
+export const counter = 'counter';
+
+/**
+ * Writes pairs of equal numbers under its name, in one slot after the other, each saved before the next, until it is told to stop;
+ * and says what became of each. `isCounting`: it adds one to the common counter behind each.
+ */
+const program = (who: string, place: Place, isCounting: boolean): string => `${imports()}
 const store = await persistify(providerOf(${JSON.stringify(place)}))
   .withRetry({ maxAttempts: 3, delayMs: 1, maxDelayMs: 5, probeMs: 50 })
   .open(${JSON.stringify(storeName)})
@@ -29,6 +35,10 @@ for (let count = 1; !isStopped; count++) {
       store.set(${JSON.stringify(who)} + ' two ' + (count % ${slots}), count);
     });
     say('saved ' + count);
+    if (${isCounting}) {
+      await store.updateAndSave(${JSON.stringify(counter)}, (sum = 0) => sum + 1);
+      say('counted ' + count);
+    }
   } catch (error) {
     say('failed ' + count + ' ' + error.code + ' ' + error.outcome);
     await new Promise((resolve) => setTimeout(resolve, 10));
@@ -43,9 +53,9 @@ export class Member {
   readonly who: string;
   readonly process: Process;
 
-  constructor(who: string, place: Place, wrapper: readonly string[] = []) {
+  constructor(who: string, place: Place, { wrapper = [], isCounting = false }: { readonly wrapper?: readonly string[]; readonly isCounting?: boolean } = {}) {
     this.who = who;
-    this.process = new Process(program(who, place), wrapper);
+    this.process = new Process(program(who, place, isCounting), wrapper);
   }
 
   /** The last number that it was told is saved. */
@@ -90,8 +100,8 @@ export class Member {
   }
 }
 
-/** Opens what members have written: whole pairs, every one that was acknowledged, and none that was not begun. */
-export async function expectPairs(provider: Provider, members: readonly Member[]): Promise<void> {
+/** Opens what members have written: whole pairs, every one that was acknowledged, and none that was not begun; gives how far they have counted. */
+export async function expectPairs(provider: Provider, members: readonly Member[]): Promise<number> {
   const store = await persistify(provider).open<Record<string, number>>(storeName);
   const found = new Map(store);
   await store.close();
@@ -104,6 +114,7 @@ export async function expectPairs(provider: Provider, members: readonly Member[]
       else expect(one, `what ${who} was told is saved`).toBe(count);
     }
   }
+  return found.get(counter) ?? 0;
 }
 
 export function totalOf(members: readonly Member[]): number {

@@ -34,18 +34,19 @@ export const secondKeptOut: Trial = async (cell) => {
   return { refused: refused + 1, acknowledged: owner.acknowledged };
 };
 
-/** Processes that write to one database at the same time, each its own keys; `wrapper`: how the second is started. */
+/** Processes that write to one database at the same time, each its own keys, and count together; `wrapper`: how the second is started. */
 export function manyWrite(storages: Storages, wrapper: readonly string[] = []): Trial {
   return async (cell) => {
     const place = freshPlace(cell, storages);
-    const members = [new Member('first', place), new Member('second', place, wrapper), new Member('third', place)];
+    const members = [new Member('first', place, { isCounting: true }), new Member('second', place, { wrapper, isCounting: true }), new Member('third', place, { isCounting: true })];
     await Promise.all(members.map((member) => member.says('opened')));
     await delay(cell.times(500, 60_000));
     await Promise.all(members.map((member) => member.progresses(1)));
     for (const member of members) expect(await member.ends(), member.who).toBe('closed');
     for (const member of members) expect(member.said('failed'), member.who).toEqual([]);
-    await expectPairs(providerOf(place), members);
-    return { acknowledged: totalOf(members), processes: members.length };
+    const counted = await expectPairs(providerOf(place), members);
+    expect(counted, 'how often all have counted').toBe(members.reduce((sum, member) => sum + member.said('counted').length, 0));
+    return { acknowledged: totalOf(members), counted, processes: members.length };
   };
 }
 
@@ -115,7 +116,7 @@ export const namespaceKeptOut: Trial = async (cell) => {
   for (; tally.rounds < cell.times(1, 30); tally.rounds++) {
     const directory = await scratch();
     const place = { column: 'json-file', options: { directory } } as const;
-    const inside = new Member('inside', place, namespace);
+    const inside = new Member('inside', place, { wrapper: namespace });
     await inside.progresses();
     for (const isAlive of [true, false]) {
       if (!isAlive) await inside.process.kill();
@@ -126,7 +127,7 @@ export const namespaceKeptOut: Trial = async (cell) => {
     }
     const outside = new Member('outside', { column: 'json-file', options: { directory, takeOver: true } });
     await outside.progresses();
-    const kept = new Member('kept out', place, namespace);
+    const kept = new Member('kept out', place, { wrapper: namespace });
     expect(await kept.says('')).toContain('refused STORE_LOCKED');
     tally.refused++;
     expect(await outside.ends()).toBe('closed');
