@@ -43,6 +43,9 @@ export function tooManyOpenFiles(subjects: RemoteSubjects): Trial {
   };
 }
 
+/** As many as a pool has by default, and one that listens. */
+const connections = 5;
+
 /** No connection can be made for those that the server ends, until there are descriptors again. */
 export function tooManyOpenFilesAtServer(subjects: RemoteSubjects, storages: Storages): Trial {
   return async (cell) => {
@@ -57,8 +60,11 @@ export function tooManyOpenFilesAtServer(subjects: RemoteSubjects, storages: Sto
       limit(subject.pid, 'nofile', (await openDescriptors(subject.pid)) - 10);
       await server.sql('SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE pid <> pg_backend_pid() AND backend_type = \'client backend\'');
       await subject.live(100);
-      expect(await subject.flush()).toBe(false);
-      expect(subject.toldOfSaving.at(-1)).toMatchObject({ code: 'PROVIDER', kind: 'retry', fatal: true, message: expect.stringContaining('EMFILE') as string });
+      const isTold = (): boolean => subject.toldOfSaving.some(({ fatal, message }) => fatal && message.includes('EMFILE'));
+      // An attempt on a connection of which it is not known yet that it is dead fails for that.
+      for (let left = connections; left >= 0 && !isTold(); left--) expect(await subject.flush()).toBe(false);
+      expect(isTold(), 'whether it is told as what it is').toBe(true);
+      expect(subject.toldOfSaving.filter(({ code, kind }) => code !== 'PROVIDER' || kind !== 'retry'), 'what is told of saving as anything but a failure that passes').toEqual([]);
       tally['failures told'] += subject.told.length;
       limit(subject.pid, 'nofile', undefined);
       await subject.recover();
