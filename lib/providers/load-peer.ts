@@ -18,7 +18,10 @@ export function loadPeer(name: string): unknown {
   return require(name);
 }
 
-/** Where a package has its main file; `undefined`: it is not installed. To be called right behind a check of the descriptors. */
+/**
+ * Where such a package has its main file; `undefined`: it is not installed.
+ * @throws ProviderError of kind `retry` if the process may open no more files.
+ */
 export function findPeer(name: string): string | undefined {
   checkDescriptors(name);
   try {

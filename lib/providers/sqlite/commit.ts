@@ -14,6 +14,8 @@ export interface CommitTarget {
   readonly bookkeeping: Bookkeeping;
   /** For how long another connection's lock is waited for. */
   readonly busyTimeoutMs: number;
+  /** @throws ProviderError if the path leads to another file by now, or to none. */
+  readonly checkFile: () => void;
 }
 
 /**
@@ -191,7 +193,7 @@ function* inTransaction<T>(target: CommitTarget, work: Sliced<T>): Sliced<T> {
  * The lock has no queue, and is free between two commits of another process for some tenths of a millisecond: SQLite's own
  * waiting, with pauses of up to 100 ms, finds it so ever more rarely as the disk is slower, and holds the thread meanwhile.
  */
-function* begin({ database, busyTimeoutMs }: CommitTarget): Sliced<void> {
+function* begin({ database, busyTimeoutMs, checkFile }: CommitTarget): Sliced<void> {
   let giveUpAt: number | undefined;
   for (;;) {
     try {
@@ -201,6 +203,7 @@ function* begin({ database, busyTimeoutMs }: CommitTarget): Sliced<void> {
       if (!isBusy(error) || performance.now() >= (giveUpAt ??= performance.now() + busyTimeoutMs)) throw error;
     }
     yield 'locked';
+    checkFile();
   }
 }
 

@@ -74,6 +74,7 @@ export class DatabaseWriter {
         data: new DataStatements(database, dictionary.table, this.#settings.columns),
         bookkeeping: new Bookkeeping(database, dictionary, this.#settings.file),
         busyTimeoutMs: this.#settings.busyTimeoutMs,
+        checkFile: () => this.#checkIdentity(),
       };
       this.#targets.set(dictionary.name, target);
     }

@@ -1,5 +1,6 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { renameSync } from 'node:fs';
 
 import { describe, expect, it } from 'vitest';
 
@@ -112,6 +113,21 @@ describe.each(modes)('a commit that waits for another connection, $mode', ({ wor
     other.exec('BEGIN IMMEDIATE');
     setTimeout(() => other.exec('ROLLBACK'), 200);
     expect(await dictionary.write(set('a'))).toEqual({ version: 1, leftOut: [] });
+  });
+
+  it('is not made in a file that was moved away meanwhile', async () => {
+    const file = temporaryFile();
+    const dictionary = await open({ file, worker, busyTimeoutMs: 60_000 });
+    await dictionary.write(set('a'));
+    const other = inspect(file);
+    other.exec('BEGIN IMMEDIATE');
+    const written = dictionary.write(set('a', '2'));
+    setTimeout(() => {
+      renameSync(file, `${file}.moved`);
+      other.exec('ROLLBACK');
+    }, 50);
+    await expect(written).rejects.toMatchObject({ kind: 'halt', message: expect.stringContaining('was removed while it was open') as string });
+    renameSync(`${file}.moved`, file);
   });
 
   it('leaves the event loop free', async () => {
