@@ -1,3 +1,4 @@
+import { broken } from './broken-commits.ts';
 import { withAnswersLost, withoutFaults, withoutPoll, type Mutant } from './mutant.ts';
 
 const commit = 'providers/postgres/commit-function.js';
@@ -5,29 +6,19 @@ const commit = 'providers/postgres/commit-function.js';
 export const postgresMutants: readonly Mutant[] = [
   {
     name: 'the settling row is not heeded, so that a retry is applied again',
-    edits: [
-      { file: commit, find: 'IF rx.settled >= $2 THEN', replace: 'IF false THEN' },
-      { file: 'providers/postgres/commit-in-steps.js', find: 'if (settled !== undefined && this.#number <= settled.number) {', replace: 'if (settled !== undefined && false) {' },
-    ],
+    edits: broken.postgresSettlingRow,
     args: withAnswersLost,
     expected: ['twice'],
   },
   {
-    // The primary key of the log would have the second one fail, and done in steps.
     name: 'the head is not locked, and the log has room for two of a version',
-    edits: [
-      { file: commit, find: 'UPDATE ${names.dictionaries} AS d SET head = d.head + 1\n    WHERE', replace: 'SELECT d.head + 1 INTO rx.head FROM ${names.dictionaries} AS d\n    WHERE' },
-      { file: commit, find: ' RETURNING d.head INTO rx.head;', replace: ';' },
-      { file: commit, find: 'const lowerHead = `UPDATE ${names.dictionaries} AS d SET head = d.head - 1 WHERE d.id = ${dictionary.id}`;', replace: "const lowerHead = 'PERFORM 1';" },
-      { file: commit, find: "status := 'committed';", replace: "UPDATE ${names.dictionaries} AS d SET head = rx.head WHERE d.id = ${dictionary.id};\n  status := 'committed';" },
-      { file: 'providers/postgres/schema.js', find: 'keys text[],\n  PRIMARY KEY (dictionary, version)', replace: 'keys text[]' },
-    ],
+    edits: broken.postgresHeadLock,
     args: withoutFaults,
     expected: ['version', 'count', 'claim'],
   },
   {
     name: 'what a write expects is not checked',
-    edits: [{ file: commit, find: 'IF $4 IS NOT NULL AND ', replace: 'IF false AND ' }],
+    edits: broken.postgresExpect,
     args: withoutFaults,
     expected: ['count', 'claim'],
   },

@@ -1,3 +1,4 @@
+import { broken } from './broken-commits.ts';
 import { withAnswersLost, withoutFaults, withoutPoll, type Mutant } from './mutant.ts';
 
 const commit = 'providers/sqlite/commit.js';
@@ -26,7 +27,7 @@ export const sqliteMutants: readonly Mutant[] = [
   },
   {
     name: 'what a write expects is not checked',
-    edits: [{ file: 'providers/left-out.js', find: 'if (expected === undefined)', replace: 'if (true)' }],
+    edits: broken.sqliteExpect,
     args: withoutFaults,
     expected: ['count', 'claim'],
   },
