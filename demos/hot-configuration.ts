@@ -16,7 +16,8 @@ let editedAt = 0;
 
 await inTemporaryDirectory(async (directory) => {
   const file = join(directory, 'service.json');
-  const [port, nextPort] = [await freePort(), await freePort()];
+  const port = await freePort();
+  const nextPort = await freePort(port);
 
   heading('A file, as anybody would write it:');
   await writeFile(file, `{\n  "port": ${port},\n  "greeting": "Hello",\n  "logLevel": "info"\n}\n`);

@@ -126,11 +126,6 @@ export class Disk {
     return sameStamp(stamp, this.#json?.stamp) || (this.#refused !== undefined && sameStamp(stamp, this.#refused));
   }
 
-  /** Whether the `.json` file is one that has to be looked at. */
-  async isEdited(): Promise<boolean> {
-    return !this.knows(await stampAt(this.#files.json));
-  }
-
   /** The dictionary as it is; to be called in a turn, and to be let go. */
   async snapshot(): Promise<Snapshot> {
     const logs = await this.journal.openLogs();
@@ -248,9 +243,9 @@ export class Disk {
     }
   }
 
-  /** Leaves the file that is there alone until it changes again. */
-  async refuse(error: PersistifyError): Promise<void> {
-    this.#refused = await stampAt(this.#files.json);
+  /** Leaves the file with this stamp alone; one that has been mended since it was looked at has another. */
+  refuse(error: PersistifyError, stamp: FileStamp | undefined): void {
+    this.#refused = stamp;
     this.#report(error);
   }
 

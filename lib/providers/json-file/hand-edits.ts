@@ -17,7 +17,7 @@ const settleMs = 40;
 export class HandEdits {
   readonly #path: string;
   readonly #isKnown: (stamp: FileStamp | undefined) => boolean;
-  readonly #edited: () => Promise<void>;
+  readonly #edited: (stamp: FileStamp | undefined) => Promise<void>;
   readonly #timer: NodeJS.Timeout;
   readonly #watcher: FSWatcher | undefined;
   #looking: Promise<void> | undefined;
@@ -27,7 +27,7 @@ export class HandEdits {
    * @param isKnown whether the file with this stamp, or none, is as it should be.
    * @param edited is called when it is something else; not again before it has settled.
    */
-  constructor(files: StoreFiles, isKnown: (stamp: FileStamp | undefined) => boolean, edited: () => Promise<void>) {
+  constructor(files: StoreFiles, isKnown: (stamp: FileStamp | undefined) => boolean, edited: (stamp: FileStamp | undefined) => Promise<void>) {
     this.#path = files.json;
     this.#isKnown = isKnown;
     this.#edited = edited;
@@ -57,7 +57,7 @@ export class HandEdits {
       await delay(settleMs, undefined, { ref: false, signal: this.#closing.signal });
       const later = await stampAt(this.#path);
       if (sameStamp(stamp, later)) {
-        await this.#edited();
+        await this.#edited(stamp);
         return;
       }
       stamp = later;

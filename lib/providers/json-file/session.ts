@@ -8,6 +8,7 @@ import { failureOf } from './failure.ts';
 import type { StoreFiles } from './file-names.ts';
 import { FoldSchedule } from './fold-schedule.ts';
 import { HandEdits } from './hand-edits.ts';
+import { type FileStamp, stampAt } from './json-file.ts';
 import { keysOf, pagesOf } from './load.ts';
 import { recordOf } from './record.ts';
 import { Slices } from './slices.ts';
@@ -42,7 +43,7 @@ export class JsonFileSession implements ProviderSession {
       () => this.#fold(),
       error => report(failureOf(error, `fold the logs into ${files.json}`)),
     );
-    this.#handEdits = new HandEdits(files, stamp => disk.knows(stamp), () => this.#takeInEdit());
+    this.#handEdits = new HandEdits(files, stamp => disk.knows(stamp), stamp => this.#takeInEdit(stamp));
     // What a killed process left in logs is folded like what is written now.
     if (disk.journal.count > 0) this.#schedule.committed();
   }
@@ -125,18 +126,18 @@ export class JsonFileSession implements ProviderSession {
     }
   }
 
-  async #takeInEdit(): Promise<void> {
+  async #takeInEdit(stamp: FileStamp | undefined): Promise<void> {
     try {
-      await this.#tookIn(await this.#disk.takeIn());
+      this.#tookIn(await this.#disk.takeIn(), stamp);
     } catch (error) {
       // Such as no permission, for now: the file is looked at again, and only what lasts is told.
-      await this.#tellBroken(failureOf(error, `read ${this.#files.json}, which was changed`));
+      this.#tellBroken(failureOf(error, `read ${this.#files.json}, which was changed`), stamp);
     }
   }
 
-  async #tookIn(intake: Intake): Promise<void> {
+  #tookIn(intake: Intake, stamp: FileStamp | undefined): void {
     if (intake.outcome === 'refused') {
-      await this.#tellBroken(intake.error);
+      this.#tellBroken(intake.error, stamp);
       return;
     }
     this.#brokenSince = undefined;
@@ -154,11 +155,11 @@ export class JsonFileSession implements ProviderSession {
     }
   }
 
-  async #tellBroken(error: ReturnType<typeof failureOf>): Promise<void> {
+  #tellBroken(error: ReturnType<typeof failureOf>, stamp: FileStamp | undefined): void {
     this.#brokenSince ??= performance.now();
     if (performance.now() - this.#brokenSince < patienceMs) return;
     this.#brokenSince = undefined;
-    await this.#disk.refuse(error);
+    this.#disk.refuse(error, stamp);
   }
 
   #writeAgain(): void {
@@ -187,8 +188,9 @@ export class JsonFileSession implements ProviderSession {
   async #lastFold(): Promise<void> {
     const disk = this.#disk;
     try {
-      const intake = disk.needsFold && (await disk.isEdited()) ? await disk.takeIn() : undefined;
-      if (intake?.outcome === 'refused') await disk.refuse(intake.error);
+      const stamp = await stampAt(this.#files.json);
+      const intake = disk.needsFold && !disk.knows(stamp) ? await disk.takeIn() : undefined;
+      if (intake?.outcome === 'refused') disk.refuse(intake.error, stamp);
       else if (disk.needsFold && !disk.isBlocked) await disk.fold();
     } catch (error) {
       this.#report(failureOf(error, `fold the logs into ${this.#files.json}`));

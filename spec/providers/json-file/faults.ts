@@ -60,15 +60,27 @@ interface BigIntOptions {
 type HandleCall = 'write' | 'sync' | 'datasync';
 
 /** Makes a method of every FileHandle fail where `when` says so; `heal` ends it. */
-export async function failHandles(name: HandleCall, code: string, when: (call: number) => boolean): Promise<() => void> {
+export function failHandles(name: HandleCall, code: string, when: (call: number) => boolean): Promise<() => void> {
+  let call = 0;
+  return replaceOnHandles(name, (original) => (++call, when(call) ? Promise.reject(systemError(code)) : original()));
+}
+
+/** Does something right after each `sync` of any file. */
+export async function afterSync(action: () => void): Promise<void> {
+  await replaceOnHandles('sync', async (original) => {
+    await original();
+    action();
+  });
+}
+
+/** Puts `replacement` in the place of a method of every FileHandle, until the test is over or the result is called. */
+async function replaceOnHandles(name: HandleCall, replacement: (original: () => Promise<unknown>) => Promise<unknown>): Promise<() => void> {
   const sample = await open(tmpdir(), 'r');
   const prototype = Object.getPrototypeOf(sample) as Record<HandleCall, (...args: unknown[]) => Promise<unknown>>;
   await sample.close();
   const original = prototype[name];
-  let call = 0;
   prototype[name] = function (this: unknown, ...args: unknown[]) {
-    call += 1;
-    return when(call) ? Promise.reject(systemError(code)) : original.apply(this, args);
+    return replacement(() => original.apply(this, args));
   };
   const heal = (): void => {
     prototype[name] = original;

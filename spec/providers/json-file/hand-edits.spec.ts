@@ -1,4 +1,4 @@
-import { renameSync } from 'node:fs';
+import { existsSync, renameSync } from 'node:fs';
 import { appendFile, open, readFile, rename, rm, utimes, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { persistify } from 'rx-persistify';
@@ -6,7 +6,7 @@ import { jsonFile } from 'rx-persistify/json-file';
 import { describe, expect, it, onTestFinished, vi } from 'vitest';
 
 import type { Feed } from '../../../lib/providers/provider.ts';
-import { afterStat } from './faults.ts';
+import { afterStat, afterSync } from './faults.ts';
 import { consistentState, filesIn, foldedIn, scratch, stateOf, Store, textOf, textsIn } from './store.ts';
 
 /** A store with these entries, closed and opened again. */
@@ -247,6 +247,23 @@ describe('an edit while the store is open', () => {
     await appendFile(join(store.directory, 'prefs.json'), '}');
     await vi.waitUntil(() => feed.length > 0, within);
     expect(await store.texts()).toEqual({ a: '2', b: '2' });
+    await foldedIn(store.directory);
+  });
+
+  it('that is mended while it is found to be broken is not left alone as a broken one', async () => {
+    const { store } = await watched(await stored({ a: '1' }));
+    const path = join(store.directory, 'prefs.json');
+    const mended = `${path}~`;
+    await writeFile(mended, '{"a":2}');
+    const brokenAt = performance.now();
+    // In the last look before it is told: what was opened is broken, and before it is read there is another file.
+    await afterSync(() => {
+      if (performance.now() - brokenAt > 450 && existsSync(mended)) renameSync(mended, path);
+    });
+    await saveOver(store.directory, '{"a":2');
+    await vi.waitUntil(() => !existsSync(mended) || store.reports.length > 0, within);
+    if (existsSync(mended)) renameSync(mended, path); // it was told just before
+    await vi.waitUntil(async () => (await store.texts())['a'] === '2', within);
     await foldedIn(store.directory);
   });
 

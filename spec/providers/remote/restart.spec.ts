@@ -6,7 +6,7 @@ import { persistify, type Change } from 'rx-persistify';
 import { remote } from 'rx-persistify/remote';
 import { describe, expect, it, onTestFinished } from 'vitest';
 
-import { listen, openStore, serve } from '../../server/scene.ts';
+import { freePort } from '../../../demos/support/free-port.ts';
 import { Process } from '../../support/process.ts';
 
 /** Serves the store in `directory` on `port`, and counts on in it, each number saved before the next; prints what it has counted. */
@@ -32,12 +32,6 @@ const server = (directory: string, port: number): Process =>
     }
     console.log('over ' + JSON.stringify(Object.fromEntries(store)));
   `);
-
-async function freePort(): Promise<number> {
-  const { port, server } = await listen(serve(await openStore()));
-  await new Promise((resolve) => server.close(resolve));
-  return port;
-}
 
 describe('a server that is killed and started again', () => {
   it('is followed through it without a gap and without a duplicate', async () => {
