@@ -37,8 +37,8 @@ const layers: readonly (readonly string[])[] = [
 ];
 const storeLayer = layers.findIndex((names) => names[0] === 'store');
 
-/** What several providers of Node have in common: when to look whether another process has committed to a file, and how a driver is loaded; both learned by measuring, and not to be had twice. */
-const forNode = ['providers/file-signs.ts', 'providers/load-peer.ts'];
+/** What several providers of Node have in common: when to look whether another process has committed to a file, how a driver is loaded, and how a directory is made that outlives a power cut; learned by measuring, and not to be had twice. */
+const forNode = ['providers/file-signs.ts', 'providers/load-peer.ts', 'providers/make-directory.ts'];
 /** What a concrete provider may know of the library: the contract, how options are checked, and what those of databases have in common. */
 const contract = ['errors.ts', 'mutation.ts', 'change.ts', 'check-options.ts', 'aborted.ts', 'providers/provider.ts', 'providers/packed-batch.ts', 'providers/left-out.ts', 'providers/left-out-text.ts', 'providers/subscriptions.ts', 'providers/shared-access.ts', 'providers/log-place.ts', ...forNode];
 const providerFolders = [...new Set(files.flatMap(({ path }) => folderOf(path) ?? []))].filter((folder) => folder.startsWith('providers/'));

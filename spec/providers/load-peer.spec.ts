@@ -5,6 +5,8 @@ import { temporaryFile } from './sqlite/bench.ts';
 
 const fewFiles = ['sh', '-c', 'ulimit -n 512; exec "$0" "$@"'];
 
+const file = (): string => JSON.stringify(temporaryFile());
+
 /** Opens a provider while the process may open no files but `spare` ones, and again when it may; prints what became of it. */
 function failuresOf(provider: string, spare: number): Process {
   return new Process(`
@@ -23,8 +25,6 @@ function failuresOf(provider: string, spare: number): Process {
 }
 
 describe('a driver that cannot be loaded as no file can be opened', () => {
-  const file = (): string => JSON.stringify(temporaryFile());
-
   it.each([
     ['better-sqlite3, with a worker', () => `sqlite({ file: ${file()} })`, /^opened$/],
     ['better-sqlite3, on the main thread', () => `sqlite({ file: ${file()}, worker: false })`, /^opened$/],
@@ -34,6 +34,17 @@ describe('a driver that cannot be loaded as no file can be opened', () => {
       const program = failuresOf(provider(), spare);
       expect(await program.line(0)).toMatch(/^retry The package (better-sqlite3|pg) cannot be loaded while the process, or the system, may open no more files \(EMFILE\)/);
       expect(await program.line(1)).toMatch(then);
+      await program.ended;
+    }
+  });
+});
+
+describe('a worker thread that cannot be started as no file can be opened', () => {
+  it('is told as what passes, and started once files can be opened', async () => {
+    for (const spare of [4, 8, 12]) {
+      const program = failuresOf(`sqlite({ file: ${file()} })`, spare);
+      expect(await program.line(0)).toMatch(/^retry The worker thread of the sqlite provider cannot be started now \(.*EMFILE/);
+      expect(await program.line(1)).toBe('opened');
       await program.ended;
     }
   });

@@ -1,7 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { renameSync } from 'node:fs';
-import { type FileHandle, link, mkdir, open, rename, stat, unlink } from 'node:fs/promises';
-import { dirname, resolve } from 'node:path';
+import { type FileHandle, link, open, rename, stat, unlink } from 'node:fs/promises';
 import { setTimeout as delay } from 'node:timers/promises';
 
 import { codeOf, isMissing } from './failure.ts';
@@ -38,32 +37,6 @@ export async function createFile(path: string, mode: number): Promise<FileHandle
     throw error;
   }
   return file;
-}
-
-/**
- * Makes the names in `directory` durable: without this, a power cut undoes a rename, and even a file's creation
- * (seen on ext4 with FS_IOC_SHUTDOWN; ext4(5), fsync(2)).
- */
-export async function syncDirectory(directory: string): Promise<void> {
-  // Windows has no such thing: opening gives EISDIR or EPERM, fsync gives EPERM; NTFS journals names itself.
-  if (onWindows) return;
-  const handle = await open(directory, 'r');
-  try {
-    await handle.sync();
-  } catch (error) {
-    // Some network and FUSE file systems know no fsync of a directory.
-    if (codeOf(error) !== 'EINVAL' && codeOf(error) !== 'ENOTSUP') throw error;
-  } finally {
-    await handle.close();
-  }
-}
-
-/** Makes `directory` with all above it, and each one's name durable. */
-export async function ensureDirectory(directory: string, mode: number): Promise<void> {
-  const first = await mkdir(directory, { recursive: true, mode });
-  if (first === undefined) return;
-  const top = dirname(resolve(first));
-  for (let made = resolve(directory); made !== top; made = dirname(made)) await syncDirectory(dirname(made));
 }
 
 /** Flushes a file that another program wrote. Windows wants write access for it, which we may not have; some file systems are read-only and know no flush. */

@@ -1,8 +1,9 @@
 import { type FileHandle, open } from 'node:fs/promises';
 
 import { ProviderError } from '../../errors.ts';
+import { syncDirectory } from '../make-directory.ts';
 import { Appender, IncompleteWriteError } from './append.ts';
-import { createFile, ignore, linkNew, randomId, remove, syncDirectory, writeAll } from './durable-file.ts';
+import { createFile, ignore, linkNew, randomId, remove, writeAll } from './durable-file.ts';
 import { failureOf } from './failure.ts';
 import type { StoreFiles } from './file-names.ts';
 import type { Lock } from './lock.ts';

@@ -1,6 +1,6 @@
+import { makeDirectory } from '../make-directory.ts';
 import type { OpenContext, Provider, ProviderSession } from '../provider.ts';
 import { defaultFileMode, Disk } from './disk.ts';
-import { ensureDirectory } from './durable-file.ts';
 import { failureOf } from './failure.ts';
 import type { StoreFiles } from './file-names.ts';
 import { locate } from './locate.ts';
@@ -39,7 +39,7 @@ export function jsonFile(options: JsonFileOptions): Provider {
 
 async function open(storeName: string, context: OpenContext, options: JsonFileSettings): Promise<ProviderSession> {
   if (options.readOnly) return new ReadOnlySession(storeName, options, context.report);
-  await ensureDirectory(options.directory, options.directoryMode ?? 0o700);
+  await makeDirectory(options.directory, options.directoryMode ?? 0o700);
   const files = await locate(storeName, options.directory);
   const lock = await acquireLock(files, {
     storeName,

@@ -1,7 +1,8 @@
 import { CorruptDataError, type PersistifyError } from '../../errors.ts';
+import { syncDirectory } from '../make-directory.ts';
 import { chainOf } from './chain.ts';
 import { damaged } from './damage.ts';
-import { syncDirectory, syncForeign } from './durable-file.ts';
+import { syncForeign } from './durable-file.ts';
 import type { StoreFiles } from './file-names.ts';
 import { openLog } from './journal.ts';
 import { type JsonFile, openJsonFile } from './json-file.ts';

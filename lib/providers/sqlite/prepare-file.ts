@@ -1,8 +1,9 @@
 import { closeSync, openSync } from 'node:fs';
-import { mkdir, open, stat } from 'node:fs/promises';
+import { stat } from 'node:fs/promises';
 import { dirname } from 'node:path';
 
 import { CorruptDataError, ProviderError } from '../../errors.ts';
+import { makeDirectory } from '../make-directory.ts';
 
 /**
  * Makes the file (0600) and its directories (0700) where they are missing.
@@ -12,8 +13,7 @@ import { CorruptDataError, ProviderError } from '../../errors.ts';
 export async function prepareFile(file: string): Promise<void> {
   const directory = dirname(file);
   try {
-    const made = await mkdir(directory, { recursive: true, mode: 0o700 });
-    if (made !== undefined) await syncDirectories(directory, made);
+    await makeDirectory(directory, 0o700);
   } catch (error) {
     throw failed(`The directory ${directory} cannot be made`, error);
   }
@@ -54,18 +54,6 @@ function createEmpty(file: string): boolean {
   } catch (error) {
     if (codeOf(error) === 'EEXIST') return false;
     throw failed(`${file} cannot be made`, error);
-  }
-}
-
-/** A new directory outlives a power cut only when the one that names it is synced. SQLite syncs the file's own. */
-async function syncDirectories(directory: string, firstMade: string): Promise<void> {
-  for (let current = directory; ; current = dirname(current)) {
-    const parent = dirname(current);
-    const handle = await open(parent, 'r').catch(() => undefined);
-    // Windows knows no fsync of a directory.
-    await handle?.sync().catch(() => undefined);
-    await handle?.close();
-    if (current === firstMade || parent === current) return;
   }
 }
 

@@ -132,6 +132,10 @@ export class WorkerCommitter implements Committer {
       const message = `${this.#settings.file}: the worker thread died; what was under way may or may not be stored.`;
       return new ProviderError(message, { kind: 'retry', outcomeUnknown: true, cause });
     }
+    if (/\b(EMFILE|ENFILE|EAGAIN)\b/.test(cause.message)) {
+      const message = `The worker thread of the sqlite provider cannot be started now (${cause.message}): the process, or the system, may have no more files or threads. Close some, raise the limit (ulimit -n, -u), or use the option "worker: false".`;
+      return new ProviderError(message, { kind: 'retry', cause });
+    }
     const message = `The worker thread of the sqlite provider cannot be started (${cause.message}). Where a bundler has left providers/sqlite/worker.js behind, copy it beside, or use the option "worker: false".`;
     return new ProviderError(message, { kind: 'halt', cause });
   }
