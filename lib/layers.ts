@@ -140,7 +140,11 @@ export class Layers<V> {
 
   /** To be called when what has ended under `key` has expired. `expiresAt` of `Infinity`: it stays. */
   set(key: string, value: V, json: string, group: TransactionGroup | undefined, expiresAt = Infinity): Entry<V> {
-    const entry = this.view.get(key);
+    return this.setAt(key, this.view.get(key), value, json, group, expiresAt);
+  }
+
+  /** The same where it was looked up already what is under `key`, which costs as much as all else here. */
+  setAt(key: string, entry: Entry<V> | undefined, value: V, json: string, group: TransactionGroup | undefined, expiresAt: number): Entry<V> {
     const cover: Cover<V> = { type: 'set', json, value, group, expiresAt: expiresAt === Infinity ? undefined : expiresAt };
     if (entry === undefined) return this.#insert(key, value, cover, expiresAt);
     if (this.#undo !== undefined) this.#undoEntry(key, entry, this.#undo);
