@@ -6,15 +6,15 @@ import pg from 'pg';
 import { chunks, pairs, smallBytes, timed } from '../work.ts';
 import type { Load, Peer, PeerPlace } from './peer.ts';
 
-/** What one process finds of a peer; what a peer cannot have is left out. */
+/** What one process finds of a peer. */
 export interface PeerFigures {
   /** Milliseconds for 10,000 entries. */
   readonly ingestMs: number;
   /** Microseconds for one write that is awaited, among those 10,000. */
   readonly writeUs: number;
   /** Milliseconds until all of a large store are in hand. */
-  readonly openMs?: number;
-  readonly bytesOnDisk?: number;
+  readonly openMs: number;
+  readonly bytesOnDisk: number;
 }
 
 export interface PeerOrder {
@@ -32,21 +32,25 @@ const ingested = 10_000;
 const batch = 1_000;
 const writes = 30;
 
-export async function measure(peer: Peer, load: Load, { fresh, large, largeKeys, isFirst }: PeerOrder): Promise<PeerFigures> {
+/** Gives each figure when it is found. */
+export async function* measure(peer: Peer, load: Load, { fresh, large, largeKeys, isFirst }: PeerOrder): AsyncGenerator<Partial<PeerFigures>> {
   await mkdir(fresh.directory, { recursive: true });
   const session = await peer.open(fresh, load);
   const batches = chunks(pairs(0, ingested, smallBytes, 1), batch);
   const ingestMs = await timed(async () => {
     for (const some of batches) await session.writeMany(some);
   });
+  yield { ingestMs };
   const single = pairs(0, writes, smallBytes, 2);
-  const writeUs = ((await timed(async () => {
+  const writesMs = await timed(async () => {
     for (const pair of single) await session.writeOne(pair);
-  })) * 1e3) / writes;
+  });
+  yield { writeUs: (writesMs * 1e3) / writes };
   await session.close();
-  if (!peer.isPersistent) return { ingestMs, writeUs };
+  if (!peer.isPersistent) return;
   if (isFirst) await fill(peer, load, large, largeKeys);
-  return { ingestMs, writeUs, openMs: await opening(peer, load, large, largeKeys), bytesOnDisk: await (peer.needsPostgres === true ? bytesOfSchema(large) : bytesIn(large.directory)) };
+  yield { openMs: await opening(peer, load, large, largeKeys) };
+  yield { bytesOnDisk: await (peer.needsPostgres === true ? bytesOfSchema(large) : bytesIn(large.directory)) };
 }
 
 async function fill(peer: Peer, load: Load, place: PeerPlace, keys: number): Promise<void> {

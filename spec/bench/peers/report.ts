@@ -11,8 +11,8 @@ export interface PeerResult extends Pick<Peer, 'name' | 'packages' | 'durability
   readonly failure?: string;
 }
 
-export function resultOf({ name, packages, durability, use }: Peer, rounds: readonly PeerFigures[], failure: string | undefined): PeerResult {
-  const medianOf = (of: (figures: PeerFigures) => number | undefined): number | undefined => {
+export function resultOf({ name, packages, durability, use }: Peer, rounds: readonly Partial<PeerFigures>[], failure: string | undefined): PeerResult {
+  const medianOf = (of: (figures: Partial<PeerFigures>) => number | undefined): number | undefined => {
     const values = rounds.map(of).filter((value) => value !== undefined);
     return values.length === 0 ? undefined : summaryOf(values).median;
   };
@@ -30,14 +30,14 @@ export function resultOf({ name, packages, durability, use }: Peer, rounds: read
 export function peerTable(results: readonly PeerResult[], largeKeys: number): string {
   const rows = [
     ['', 'an awaited write outlives', '10,000 entries, ms', 'one awaited write, µs', `open and read ${largeKeys.toLocaleString('en')}, ms`, 'on disk, MB', 'used by'],
-    ...results.map(({ name, packages, durability, use, figures: { ingestMs, writeUs, openMs, bytesOnDisk }, failure }) => [
+    ...results.map(({ name, packages, durability, use, figures, failure }) => [
       packages.length === 0 ? `**${name}**` : `${name} (${packages.join(', ')})`,
       durability,
-      cell(ingestMs),
-      cell(writeUs),
-      cell(openMs),
-      cell(bytesOnDisk === undefined ? undefined : bytesOnDisk / 1e6),
-      failure === undefined ? use : `not measured: ${failure}`,
+      cell(figures.ingestMs),
+      cell(figures.writeUs),
+      cell(figures.openMs),
+      cell(figures.bytesOnDisk === undefined ? undefined : figures.bytesOnDisk / 1e6),
+      failure === undefined ? use : Object.keys(figures).length === 0 ? `not measured: ${failure}` : `${use}; ${failure}`,
     ]),
   ];
   const widths = (rows[0] ?? []).map((_, column) => Math.max(...rows.map((row) => row[column]?.length ?? 0)));
