@@ -33,7 +33,7 @@ async function measureRows(options: Options): Promise<void> {
   console.log(`\n${[summaryLine(results), ...noiseLine(results)].join('\n')}`);
   await writeJson(json, { machine, extent, results });
   if (svg !== undefined) await writeFile(svg, chartOf(results));
-  if (write) await writePage(machine, extent, results);
+  if (write) await writePage(machine, options, results);
 }
 
 async function measurePeers({ extent, rows: names, json, write }: Options): Promise<void> {
