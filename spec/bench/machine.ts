@@ -33,7 +33,7 @@ export function describeMachine(): Machine {
 
 export function sentenceOf({ date, cpu, cores, memoryGiB, platform: system, node, versions, commit: head, load }: Machine): string {
   const packages = Object.entries(versions).map(([name, version]) => `${name} ${version}`);
-  return `${date}, commit ${head}, Node ${node.slice(1)}, ${packages.join(', ')}; ${system}, ${cpu}, ${cores} cores, ${memoryGiB} GiB; load at the begin ${load}.`;
+  return `${date}, commit ${head}, Node ${node.slice(1)}, ${packages.join(', ')}; ${system}, ${cpu}, ${cores} cores, ${memoryGiB} GiB; load at the begin ${load}${load > 1 ? ', which is a busy machine: take no figure at its word' : ''}.`;
 }
 
 function versionOf(name: string): string {

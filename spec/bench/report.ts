@@ -34,10 +34,22 @@ export function summaryLine(results: readonly Result[]): string {
   return `${met.length} of ${judged.length} budgets met${missed.length === 0 ? '.' : `; not met: ${missed.join('; ')}.`}`;
 }
 
+/** Says so where others had the cores: what was measured then is not much of a fact. */
+export function noiseLine(results: readonly Result[]): readonly string[] {
+  const worst = Math.max(...results.map(({ waited }) => waited));
+  return worst < 0.05 ? [] : [`The machine was busy: in the worst row the main thread waited for a core ${Math.round(worst * 100)} % of the time. Figures by the clock are doubtful.`];
+}
+
 export function figure(value: number, unit: Unit): string {
   if (unit === 'x') return decimals(value);
   if (Math.abs(value) >= 100) return Math.round(value).toLocaleString('en');
   return value.toFixed(Math.abs(value) >= 10 ? 1 : 2);
+}
+
+/** What was found as a part of what is allowed: 1 is just within the budget, and less is better. */
+export function partOfBudget({ line: { budget }, judged }: Result): number {
+  if (budget === undefined) return NaN;
+  return 'atMost' in budget ? judged / budget.atMost : budget.atLeast / judged;
 }
 
 function spread({ quartiles: [low, high] }: Summary, unit: Unit): string {

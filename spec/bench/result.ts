@@ -14,15 +14,17 @@ export interface Result {
   /** What the budget is of. */
   readonly judged: number;
   readonly verdict: 'met' | 'not met' | 'no budget';
+  /** As `Rounds` has it. */
+  readonly waited: number;
 }
 
-export function resultsOf({ name, group, lines }: Row, { ours, limit }: Rounds): readonly Result[] {
+export function resultsOf({ name, group, lines }: Row, { ours, limit, waited }: Rounds): readonly Result[] {
   return lines.map((line, index) => {
     const [own, bare] = [ours[index] ?? [], limit[index] ?? []];
     const ratio = bare.length === 0 ? undefined : summaryOf(pairedRatios(own, bare));
     const result = { row: name, group, line, ours: summaryOf(own), limit: bare.length === 0 ? undefined : summaryOf(bare), ratio };
     const judged = judgedOf(result);
-    return { ...result, judged, verdict: verdictOf(line, judged) };
+    return { ...result, judged, waited, verdict: verdictOf(line, judged) };
   });
 }
 

@@ -6,6 +6,7 @@ import { takeRounds } from './contest.ts';
 import { rows } from './rows/index.ts';
 import type { Order } from './run-rows.ts';
 
+process.once('disconnect', () => process.exit()); // it has told all, or nobody is there any more
 process.once('message', (message) => void run(message as Order)); // from our own parent
 
 async function run({ row: name, rounds, scene }: Order): Promise<void> {

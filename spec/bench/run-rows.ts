@@ -1,11 +1,13 @@
 import { fork } from 'node:child_process';
 import { once } from 'node:events';
+import { rmSync } from 'node:fs';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 import { EmbeddedServer } from '../../demos/support/embedded-server.ts';
+import { onProcessEnd } from '../../demos/support/exit-hooks.ts';
 import { Proxy } from '../support/network/proxy.ts';
 import { CleanUps } from './clean-ups.ts';
 import type { Rounds } from './contest.ts';
@@ -53,10 +55,12 @@ async function runRow(row: Row, extent: Extent, postgres: Scene['postgres']): Pr
   const isQuick = extent === 'quick';
   const rounds = isQuick ? row.rounds.quick || fewestRounds : row.rounds.full;
   const directory = await mkdtemp(join(tmpdir(), 'rx-persistify-bench-'));
+  const takeBack = onProcessEnd(() => rmSync(directory, { recursive: true, force: true }));
   try {
     return await answerTo({ row: row.name, rounds, scene: { directory, postgres, isQuick } });
   } finally {
     await rm(directory, { recursive: true, force: true });
+    takeBack();
   }
 }
 

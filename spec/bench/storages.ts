@@ -12,6 +12,9 @@ import { openBareSqlite } from './bare/sqlite.ts';
 import type { Scene } from './row.ts';
 import type { Pair, Value } from './work.ts';
 
+/** Through what PostgreSQL is reached. */
+export type Distance = keyof Scene['postgres'];
+
 export type Values = Record<string, Value>;
 
 /** The providers that store anything, and how each is told apart in a table. */
@@ -39,7 +42,7 @@ export interface OwnSession extends Session {
 }
 
 /** Where storage of this name is in a scene; each `place` has its own. */
-export function providerIn(scene: Scene, name: StorageName, place: string, url: string = scene.postgres.url): Provider {
+export function providerIn(scene: Scene, name: StorageName, place: string, distance: Distance = 'url'): Provider {
   switch (name) {
     case 'json-file':
       return jsonFile({ directory: join(scene.directory, place) });
@@ -47,7 +50,7 @@ export function providerIn(scene: Scene, name: StorageName, place: string, url: 
     case 'sqlite-worker':
       return sqlite({ file: join(scene.directory, `${place}.sqlite`), worker: name === 'sqlite-worker' });
     case 'postgres':
-      return postgres({ connection: url, schema: schemaOf(scene, place) });
+      return postgres({ connection: scene.postgres[distance], schema: schemaOf(scene, place) });
   }
 }
 
@@ -60,7 +63,7 @@ export async function openOwn(provider: Provider, build: (builder: PersistifyBui
   return { store, write, close: () => store.close() };
 }
 
-export function openBare(scene: Scene, name: StorageName, place: string, url: string = scene.postgres.url): Session | Promise<Session> {
+export function openBare(scene: Scene, name: StorageName, place: string, distance: Distance = 'url'): Session | Promise<Session> {
   switch (name) {
     case 'json-file':
       return openBareJsonFile(join(scene.directory, `${place}.lines`));
@@ -68,27 +71,11 @@ export function openBare(scene: Scene, name: StorageName, place: string, url: st
     case 'sqlite-worker':
       return openBareSqlite(join(scene.directory, `${place}.bare.sqlite`));
     case 'postgres':
-      return openBarePostgres(url, `bare_${schemaOf(scene, place)}`);
+      return openBarePostgres(scene.postgres[distance], `bare_${schemaOf(scene, place)}`);
   }
 }
 
 /** Rows share a server: each process has names of its own. */
 function schemaOf({ directory }: Scene, place: string): string {
   return `${directory.slice(-6)}_${place}`.toLowerCase().replaceAll(/[^a-z0-9]/g, '_').replace(/^/, 's_');
-}
-
-/** Keeps nothing and takes no time: what remains is the library. */
-export function sink(): Provider {
-  return {
-    name: 'sink',
-    open: () =>
-      Promise.resolve({
-        capabilities: { shared: false, durability: 'memory' },
-        async *load() {
-          yield await Promise.resolve({ version: 0, entries: [] });
-        },
-        write: ({ number }) => Promise.resolve({ version: number, leftOut: [] }),
-        close: () => Promise.resolve(),
-      }),
-  };
 }

@@ -1,15 +1,19 @@
 import type { Contest, Row } from '../row.ts';
-import { bareTitles, openBare, openOwn, providerIn, titles, type OwnSession, type StorageName } from '../storages.ts';
+import { bareTitles, openBare, openOwn, providerIn, titles, type Distance, type OwnSession, type StorageName } from '../storages.ts';
 import { pairs, smallBytes, timed, type Pair } from '../work.ts';
 
 const group = 'Waiting for each write';
+/** What is between this machine and the server, as the proxies of the scene have it. */
+const distances: Readonly<Record<Distance, string>> = { url: '', after1ms: ', 1 ms away', after10ms: ', 10 ms away' };
+const prefixes: Readonly<Record<Distance, string>> = { url: '', after1ms: 'after-1ms-', after10ms: 'after-10ms-' };
+const far = { quick: 0, full: 15 };
 const storages = ['json-file', 'sqlite', 'sqlite-worker', 'postgres'] as const;
 
 /** One `setAndSave` after the other against as many bare commits. */
-function lone(storage: StorageName): Row {
-  const writes = 50;
+function lone(storage: StorageName, distance: Distance = 'url'): Row {
+  const writes = distance === 'url' ? 50 : 10;
   const prepare: Row['prepare'] = async (scene): Promise<Contest> => {
-    const [own, bare] = [await openOwn(providerIn(scene, storage, 'own')), await openBare(scene, storage, 'bare')];
+    const [own, bare] = [await openOwn(providerIn(scene, storage, 'own', distance)), await openBare(scene, storage, 'bare', distance)];
     scene.defer(() => own.close());
     scene.defer(() => bare.close());
     const usEach = async (round: number, write: (pair: Pair) => unknown): Promise<number> => {
@@ -24,24 +28,24 @@ function lone(storage: StorageName): Row {
       limit: (round) => usEach(round, (pair) => bare.write([pair])),
     };
   };
-  const line = { title: `one \`setAndSave\`, ${titles[storage]}`, limit: bareTitles[storage], unit: 'µs', budget: { atMost: 1.5 } } as const;
-  return { name: `one-${storage}`, group, lines: [line], rounds: { quick: 15, full: 41 }, warmUps: 3, needsPostgres: storage === 'postgres', prepare };
+  const line = { title: `one \`setAndSave\`, ${titles[storage]}${distances[distance]}`, limit: bareTitles[storage], unit: 'µs', ...(distance === 'url' ? { budget: { atMost: 1.5 } } : {}) } as const;
+  return { name: `${prefixes[distance]}one-${storage}`, group, lines: [line], rounds: distance === 'url' ? { quick: 15, full: 41 } : far, warmUps: 3, needsPostgres: storage === 'postgres', prepare };
 }
 
 /** So many that wait at once, each for its own write and then for the next one, against a single one. */
-function crowd(storage: StorageName, writers: number, rounds: Row['rounds'], atLeast?: number): Row {
+function crowd(storage: StorageName, writers: number, rounds: Row['rounds'], atLeast?: number, distance: Distance = 'url'): Row {
   const prepare: Row['prepare'] = async (scene): Promise<Contest> => {
-    const [many, one] = [await openOwn(providerIn(scene, storage, 'many')), await openOwn(providerIn(scene, storage, 'one'))];
+    const [many, one] = [await openOwn(providerIn(scene, storage, 'many', distance)), await openOwn(providerIn(scene, storage, 'one', distance))];
     scene.defer(() => many.close());
     scene.defer(() => one.close());
     const each = Math.max(5, Math.round(1_280 / writers));
     return {
       ours: (round) => writesASecond(many, writers, each, round),
-      limit: (round) => writesASecond(one, 1, 60, round),
+      limit: (round) => writesASecond(one, 1, distance === 'url' ? 60 : 10, round),
     };
   };
-  const line = { title: `${writers.toLocaleString('en')} waiting writers at once, ${titles[storage]}`, limit: 'one', unit: 'writes/s', ...(atLeast === undefined ? {} : { budget: { atLeast } }) } as const;
-  return { name: `writers-${writers}-${storage}`, group, lines: [line], rounds, warmUps: 2, needsPostgres: storage === 'postgres', prepare };
+  const line = { title: `${writers.toLocaleString('en')} waiting writers at once, ${titles[storage]}${distances[distance]}`, limit: 'one', unit: 'writes/s', ...(atLeast === undefined ? {} : { budget: { atLeast } }) } as const;
+  return { name: `${prefixes[distance]}writers-${writers}-${storage}`, group, lines: [line], rounds, warmUps: 2, needsPostgres: storage === 'postgres', prepare };
 }
 
 async function writesASecond({ store }: OwnSession, writers: number, each: number, round: number): Promise<number> {
@@ -54,7 +58,8 @@ async function writesASecond({ store }: OwnSession, writers: number, each: numbe
 }
 
 export const awaited: readonly Row[] = [
-  ...storages.map(lone),
+  ...storages.map((storage) => lone(storage)),
   ...storages.map((storage) => crowd(storage, 64, { quick: 9, full: 21 }, 25)),
   ...storages.map((storage) => crowd(storage, 1_000, { quick: 0, full: 21 })),
+  ...(['after1ms', 'after10ms'] as const).flatMap((distance) => [lone('postgres', distance), crowd('postgres', 64, far, undefined, distance)]),
 ];

@@ -1,27 +1,14 @@
-import { persistify, type Entry, type Page, type Provider, type Store } from 'rx-persistify';
+import { persistify, type Provider, type Store } from 'rx-persistify';
 
 import type { Row } from '../row.ts';
-import { sink, type Values } from '../storages.ts';
+import { sink, source } from '../source.ts';
+import type { Values } from '../storages.ts';
 import { keyAt, smallBytes, usedBytes, valueOf, type Value } from '../work.ts';
 
 const group = 'Memory';
-const pageKeys = 1_000;
 
-/** Storage of so many entries that are made while they are read, so that none of it is counted. */
-function source(keys: number, hasDeadlines: boolean): Provider {
-  const base = sink();
-  const entryAt = (index: number): Entry => {
-    const entry = { key: keyAt(index), json: JSON.stringify(valueOf(smallBytes, index, 1)), version: 1 };
-    // In an hour to a week: near ones and far ones.
-    return hasDeadlines ? { ...entry, expiresAt: Date.now() + 3_600_000 + ((index * 7_919) % 600_000_000) } : entry;
-  };
-  const load = async function* (): AsyncIterable<Page> {
-    for (let from = 0; from < keys; from += pageKeys) {
-      yield await Promise.resolve({ version: 1, entries: Array.from({ length: Math.min(pageKeys, keys - from) }, (_, offset) => entryAt(from + offset)) });
-    }
-  };
-  return { ...base, open: async (name, context) => ({ ...(await base.open(name, context)), load }) };
-}
+/** In an hour to a week: near ones and far ones. */
+const soonOrLater = (index: number): number => Date.now() + 3_600_000 + ((index * 7_919) % 600_000_000);
 
 function mapOf(keys: number): Map<string, unknown> {
   return new Map(Array.from({ length: keys }, (_, index) => [keyAt(index), JSON.parse(JSON.stringify(valueOf(smallBytes, index, 1)))]));
@@ -31,10 +18,10 @@ async function openFrom(provider: Provider): Promise<Store<Values>> {
   return persistify(provider).withBatch({ size: 100_000_000, intervalMs: 1_000_000_000 }).open<Values>('bench');
 }
 
-const ways: Readonly<Record<string, (keys: number) => Promise<Store<Values>>>> = {
-  plain: (keys) => openFrom(source(keys, false)),
-  ttl: (keys) => openFrom(source(keys, true)),
-  async pending(keys) {
+const ways = {
+  plain: (keys: number): Promise<Store<Values>> => openFrom(source(keys)),
+  ttl: (keys: number): Promise<Store<Values>> => openFrom(source(keys, soonOrLater)),
+  async pending(keys: number): Promise<Store<Values>> {
     const store = await openFrom(sink());
     for (let index = 0; index < keys; index++) {
       const value = JSON.parse(JSON.stringify(valueOf(smallBytes, index, 1))) as Value; // it was one
@@ -51,29 +38,35 @@ async function bytesOf<T>(make: () => T | Promise<T>): Promise<readonly [T, numb
   return [made, (await usedBytes()) - before];
 }
 
-function heap(name: keyof typeof ways, title: string, atMost: number): Row {
-  const prepare: Row['prepare'] = ({ isQuick }) => {
-    const keys = isQuick ? 200_000 : 1_000_000;
-    return {
-      async ours() {
-        const [store, bytes] = await bytesOf(() => ways[name]?.(keys));
-        if (store?.size !== keys) throw new Error(`The store has ${String(store?.size)} keys of ${keys}.`);
-        await store.close();
-        return bytes / keys;
-      },
-      async limit() {
-        const [map, bytes] = await bytesOf(() => mapOf(keys));
-        if (map.size !== keys) throw new Error(`The map has ${map.size} keys of ${keys}.`);
-        return bytes / keys;
-      },
-    };
-  };
-  const line = { title, limit: 'a Map of the same values', unit: 'bytes', budget: { atMost }, budgetOf: 'excess' } as const;
-  return { name: `heap-${name}`, group, lines: [line], rounds: { quick: 2, full: 5 }, prepare };
+const contents = {
+  map: async (keys: number): Promise<number> => {
+    const [map, bytes] = await bytesOf(() => mapOf(keys));
+    if (map.size !== keys) throw new Error(`The map has ${map.size} keys of ${keys}.`);
+    return bytes / keys;
+  },
+  store: async (keys: number, way: keyof typeof ways): Promise<number> => {
+    const [store, bytes] = await bytesOf(() => ways[way](keys));
+    if (store.size !== keys) throw new Error(`The store has ${store.size} keys of ${keys}.`);
+    await store.close();
+    return bytes / keys;
+  },
+};
+
+/** Always as many keys: what a Map keeps ready for more depends on how many it has. */
+const keys = 1_000_000;
+
+function heap(name: string, title: string, way: keyof typeof ways, atMost: number, beyond?: keyof typeof ways): Row {
+  const line = { title, limit: beyond === undefined ? 'a Map of the same values' : 'a store without', unit: 'bytes', budget: { atMost }, budgetOf: 'excess' } as const;
+  const prepare: Row['prepare'] = () => ({
+    ours: () => contents.store(keys, way),
+    limit: () => (beyond === undefined ? contents.map(keys) : contents.store(keys, beyond)),
+  });
+  return { name: `heap-${name}`, group, lines: [line], rounds: { quick: beyond === undefined ? 1 : 0, full: 3 }, warmUps: 0, prepare };
 }
 
 export const heaps: readonly Row[] = [
-  heap('plain', 'a key, without TTL', 80),
-  heap('ttl', 'a key, with a TTL', 100),
-  heap('pending', 'a key, while it is pending', 260),
+  heap('plain', 'a key, without TTL', 'plain', 80),
+  heap('ttl', 'a key, with a TTL', 'ttl', 100),
+  heap('pending', 'a key, while it is pending', 'pending', 260),
+  heap('deadline', 'a key with a deadline, beyond one without', 'ttl', 48, 'plain'),
 ];

@@ -1,6 +1,7 @@
 import type { Session } from '../bare/session.ts';
+import { timedOnCore } from '../core-wait.ts';
 import type { Contest, Row } from '../row.ts';
-import { bareTitles, openBare, openOwn, providerIn, titles, type OwnSession, type StorageName } from '../storages.ts';
+import { bareTitles, openBare, openOwn, providerIn, titles, type Distance, type OwnSession, type StorageName } from '../storages.ts';
 import { chunks, mediumBytes, pairs, smallBytes, timed, type Pair } from '../work.ts';
 
 const group = 'Saving many';
@@ -15,6 +16,7 @@ interface Ingest {
   /** Of the store at most this many times the time of the bare loop. */
   readonly atMost?: number;
   readonly rounds: Row['rounds'];
+  readonly distance?: Distance;
   /** Whether sets go on while the batch before is saved. */
   readonly isOverlapping?: boolean;
 }
@@ -35,21 +37,23 @@ async function overlapping({ store }: OwnSession, batches: readonly Pair[][]): P
   await saved;
 }
 
-function ingest({ name, storage, title, entries, batch, bytes, atMost, rounds, isOverlapping = false }: Ingest): Row {
+function ingest({ name, storage, title, entries, batch, bytes, atMost, rounds, isOverlapping = false, distance = 'url' }: Ingest): Row {
+  // What one thread does alone is not to look slower because neighbours took its core.
+  const clock = storage === 'sqlite' ? timedOnCore : timed;
   const prepare: Row['prepare'] = (scene): Contest => {
     const usEach = async (session: Session, round: number, work: (batches: readonly Pair[][]) => Promise<void>): Promise<number> => {
       const batches = chunks(pairs(0, entries, bytes, round), batch);
-      const ms = await timed(() => work(batches));
+      const ms = await clock(() => work(batches));
       await session.close();
       return (ms * 1e3) / entries;
     };
     return {
       async ours(round) {
-        const session = await openOwn(providerIn(scene, storage, `own${round}`), (builder) => builder.withBatch({ size: Math.max(batch, 1_000) }));
+        const session = await openOwn(providerIn(scene, storage, `own${round}`, distance), (builder) => builder.withBatch({ size: Math.max(batch, 1_000) }));
         return usEach(session, round, (batches) => (isOverlapping ? overlapping(session, batches) : oneByOne(session, batches)));
       },
       async limit(round) {
-        const session = await openBare(scene, storage, `bare${round}`);
+        const session = await openBare(scene, storage, `bare${round}`, distance);
         return usEach(session, round, (batches) => oneByOne(session, batches));
       },
     };
@@ -83,4 +87,11 @@ const valueSizes = storages.flatMap((storage) =>
   }),
 );
 
-export const ingests: readonly Row[] = [...budgets, ...batchSizes, ...valueSizes];
+const distant = (
+  [
+    ['after1ms', 'ingest-after-1ms', '1 ms'],
+    ['after10ms', 'ingest-after-10ms', '10 ms'],
+  ] as const
+).map(([distance, name, away]) => ingest({ name, distance, storage: 'postgres', title: `20,000 entries to PostgreSQL ${away} away, batches of 1,000: an entry`, entries: 20_000, batch: 1_000, bytes: smallBytes, rounds: fullOnly }));
+
+export const ingests: readonly Row[] = [...budgets, ...distant, ...batchSizes, ...valueSizes];

@@ -28,9 +28,9 @@ export async function fillStorage(scene: Scene, storage: 'json-file' | 'sqlite',
   const path = join(scene.directory, place, 'bench.json');
   mkdirSync(join(scene.directory, place), { recursive: true });
   fillJsonFile(path, numbered(count));
-  const { store, close } = await openOwn(provider);
-  await store.setAndSave(keyAt(0), valueOf(smallBytes, 0, 1)); // from now on it is written as the library writes it
-  await close();
+  const session = await openOwn(provider);
+  await session.write([[keyAt(0), valueOf(smallBytes, 0, 1)]]); // from now on it is written as the library writes it
+  await session.close();
   return path;
 }
 

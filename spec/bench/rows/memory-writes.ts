@@ -3,9 +3,10 @@ import { setImmediate as turn } from 'node:timers/promises';
 import { memory, persistify, type Store } from 'rx-persistify';
 import { Subject } from 'rxjs';
 
+import { timedOnCore } from '../core-wait.ts';
 import type { Contest, Row } from '../row.ts';
 import type { Values } from '../storages.ts';
-import { keyAt, pairs, smallBytes, timed, type Pair, type Value } from '../work.ts';
+import { keyAt, pairs, smallBytes, type Pair, type Value } from '../work.ts';
 
 const group = 'In memory';
 const setsARound = 100_000;
@@ -37,7 +38,7 @@ function openStore(): Promise<Store<Values>> {
 async function nsASet(target: { set: (key: string, value: Value) => void }, all: readonly (readonly Pair[])[], round: number): Promise<number> {
   const some = all[round % all.length] ?? [];
   const times = setsARound / some.length;
-  const ms = await timed(() => {
+  const ms = await timedOnCore(() => {
     for (let time = 0; time < times; time++) for (const [key, value] of some) target.set(key, value);
   });
   return (ms * 1e6) / setsARound;

@@ -1,15 +1,16 @@
 import { memory, persistify, type TtlOptions } from 'rx-persistify';
 
+import { timedOnCore } from '../core-wait.ts';
 import type { Contest, Row } from '../row.ts';
 import type { Values } from '../storages.ts';
-import { pairs, shuffled, smallBytes, timed, type Value } from '../work.ts';
+import { pairs, shuffled, smallBytes, type Value } from '../work.ts';
 
 const readsARound = 500_000;
 
 /** Nanoseconds a `get`, of all keys in an order that looks random, so that no side has the luck of neighbours. */
 async function nsAGet(from: { get: (key: string) => Value | undefined }, keys: readonly string[]): Promise<number> {
   let found = 0;
-  const ms = await timed(() => {
+  const ms = await timedOnCore(() => {
     for (let read = 0; read < readsARound; read += keys.length) for (const key of keys) if (from.get(key) !== undefined) found++;
   });
   if (found < readsARound) throw new Error(`Of ${readsARound} reads ${found} found something.`);
