@@ -1,0 +1,20 @@
+import { Connection } from './connection.ts';
+import { DatabaseFeed } from './database-feed.ts';
+import type { IndexedDbOptions } from './options.ts';
+
+/** What the open dictionaries of one provider have in common. */
+export interface DatabaseAccess {
+  readonly settings: Required<IndexedDbOptions>;
+  readonly connection: Connection;
+  readonly feed: DatabaseFeed;
+}
+
+export function openDatabase(settings: Required<IndexedDbOptions>): DatabaseAccess {
+  const connection = new Connection(settings.database);
+  return { settings, connection, feed: new DatabaseFeed({ connection, database: settings.database, pollMs: settings.pollMs }) };
+}
+
+export async function closeDatabase({ connection, feed }: DatabaseAccess): Promise<void> {
+  feed.close();
+  await connection.close();
+}
