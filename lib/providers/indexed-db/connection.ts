@@ -77,34 +77,33 @@ export class Connection {
     if (typeof indexedDB === 'undefined') {
       throw new ProviderError('There is no IndexedDB here: it is there in the pages and workers of a browser that is allowed to store site data. Elsewhere take memory(), or another provider.', { kind: 'halt' });
     }
-    let isForeign = false;
-    let isLate = false;
+    const found = { isForeign: false, isLate: false };
     const opening = openDB<Schema>(this.#name, currentVersion, {
       upgrade(database, _oldVersion, _newVersion, transaction) {
-        isForeign = database.objectStoreNames.length > 0;
+        found.isForeign = database.objectStoreNames.length > 0;
         transaction.done.catch(() => undefined); // the opening fails by it
-        if (isForeign) transaction.abort();
+        if (found.isForeign) transaction.abort();
         else createStores(database);
       },
     });
     let patience: ReturnType<typeof setTimeout> | undefined;
     const giveUp = new Promise<never>((_, reject) => {
       patience = setTimeout(() => {
-        isLate = true;
+        found.isLate = true;
         reject(new ProviderError(`${placeOf(this.#name)} cannot be opened: another tab holds an older one of its name, or has it deleted. Reload or close that tab.`, { kind: 'retry' }));
       }, openPatienceMs);
     });
     try {
       const database = await Promise.race([opening, giveUp]);
       if (storeNames.some((name) => !database.objectStoreNames.contains(name))) {
-        isForeign = true;
+        found.isForeign = true;
         database.close();
         throw new Error('A part of it is missing.');
       }
       return database;
     } catch (error) {
-      if (isLate) opening.then((database) => database.close()).catch(() => undefined);
-      if (isForeign) throw new ProviderError(`${placeOf(this.#name)} holds something else. It is left as it is: name another database.`, { kind: 'halt', cause: error });
+      if (found.isLate) opening.then((database) => database.close()).catch(() => undefined);
+      if (found.isForeign) throw new ProviderError(`${placeOf(this.#name)} holds something else. It is left as it is: name another database.`, { kind: 'halt', cause: error });
       throw error;
     } finally {
       clearTimeout(patience);

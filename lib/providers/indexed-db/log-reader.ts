@@ -66,10 +66,9 @@ export class LogReader {
       commits.push(await commitOf(told, (key) => transaction.objectStore('entries').get([dictionary.name, key])));
     }
     for (const commit of commits) {
-      if (this.#isEnded) return false;
       this.#place.moveTo(commit.cursor);
       dictionary.reached(commit.cursor.version);
-      tell(commit);
+      tell(commit); // who has left hears nothing of it
     }
     if (rows.length === 0 && head.head > version) return this.#reset();
     return this.#place.version < head.head;
