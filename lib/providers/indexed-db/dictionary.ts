@@ -1,11 +1,6 @@
 import { DataLostError, type PersistifyError } from '../../errors.ts';
 import { placeOf } from './failures.ts';
-import { numbersOf, type Database, type DictionaryRow } from './schema.ts';
-
-/** A writer that has been silent for so long has no batch left to retry. */
-const writerAgeMs = 7 * 24 * 3_600_000;
-/** How many of them are forgotten at a time. */
-const forgottenWriters = 100;
+import type { DictionaryRow } from './schema.ts';
 
 /**
  * One dictionary as a session knows it, held against what storage says of it later: the user may delete a site's data at any
@@ -59,34 +54,4 @@ export class Dictionary {
   fresh(): DictionaryRow {
     return { id: crypto.randomUUID(), head: this.#version };
   }
-}
-
-/** What opening a dictionary found out. */
-export interface Opened {
-  readonly version: number;
-  /** Whether the browser knows of transactions that are more durable than others. */
-  readonly isStrict: boolean;
-}
-
-/** Makes the dictionary if it is not there, and forgets writers that are gone. */
-export async function openDictionary(database: Database, dictionary: Dictionary, durability: 'strict' | 'relaxed'): Promise<Opened> {
-  const transaction = database.transaction(['dictionaries', 'writers'], 'readwrite', { durability });
-  const dictionaries = transaction.objectStore('dictionaries');
-  const writers = transaction.objectStore('writers');
-  const { name } = dictionary;
-  const done = transaction.done.then(() => undefined);
-  const [found, gone] = await Promise.all([
-    dictionaries.get(name),
-    writers.index('settledAt').getAllKeys(numbersOf(name, 0, Date.now() - writerAgeMs), forgottenWriters),
-  ]).catch(async (error: unknown) => {
-    await done; // says why
-    throw error;
-  });
-  const row = found ?? dictionary.fresh();
-  const changes: Promise<unknown>[] = gone.map((key) => writers.delete(key));
-  if (found === undefined) changes.push(dictionaries.put(row, name));
-  await Promise.all([...changes, done]);
-  dictionary.meet(row);
-  dictionary.reached(row.head);
-  return { version: row.head, isStrict: transaction.durability === 'strict' };
 }

@@ -1,7 +1,8 @@
 import type { OpenContext, Provider, ProviderSession } from '../provider.ts';
 import { SharedAccess } from '../shared-access.ts';
 import { closeDatabase, openDatabase } from './database-access.ts';
-import { Dictionary, openDictionary } from './dictionary.ts';
+import { Dictionary } from './dictionary.ts';
+import { openDictionary } from './open-dictionary.ts';
 import { settingsFrom, type IndexedDbOptions } from './options.ts';
 import { IndexedDbSession } from './session.ts';
 

@@ -1,9 +1,10 @@
 import { CorruptDataError, type PersistifyError } from '../../errors.ts';
 import type { Entry, Page } from '../provider.ts';
 import type { Connection } from './connection.ts';
-import { openDictionary, type Dictionary } from './dictionary.ts';
+import type { Dictionary } from './dictionary.ts';
 import { placeOf } from './failures.ts';
-import { entriesOf, type Database, type DictionaryRow } from './schema.ts';
+import { openDictionary } from './open-dictionary.ts';
+import { allBehind, allOf, type Database, type DictionaryRow } from './schema.ts';
 
 export interface LoadConfig {
   readonly connection: Connection;
@@ -19,6 +20,8 @@ const stretchPages = 50;
 
 /** Some pages as they were at one moment. */
 interface Stretch {
+  /** Whether there is something to commit first. */
+  readonly isParked: boolean;
   readonly row: DictionaryRow | undefined;
   readonly pages: readonly (readonly unknown[])[];
 }
@@ -32,8 +35,9 @@ export async function* loadPages({ connection, dictionary, database, durability,
   const use = { doing: `Loading ${JSON.stringify(dictionary.name)}` };
   const read = (after?: string): Promise<Stretch> => connection.use((opened) => readStretch(opened, dictionary.name, after), use);
   let stretch = await read();
-  if (stretch.row === undefined) {
-    await connection.use((opened) => openDictionary(opened, dictionary, durability), use); // it was deleted
+  if (stretch.row === undefined || stretch.isParked) {
+    dictionary.meet(stretch.row);
+    await connection.use((opened) => openDictionary(opened, dictionary, durability), use);
     stretch = await read();
   }
   dictionary.meet(stretch.row);
@@ -60,19 +64,19 @@ export async function* loadPages({ connection, dictionary, database, durability,
 
 /** At least one page. */
 async function readStretch(database: Database, name: string, from: string | undefined): Promise<Stretch> {
-  const transaction = database.transaction(['dictionaries', 'entries']);
+  const transaction = database.transaction(['dictionaries', 'entries', 'parked']);
   transaction.done.catch(() => undefined); // its requests tell
   const entries = transaction.objectStore('entries');
-  const row = await transaction.objectStore('dictionaries').get(name);
+  const [row, parked] = await Promise.all([transaction.objectStore('dictionaries').get(name), transaction.objectStore('parked').getKey(allOf(name))]);
   const pages: unknown[][] = [];
   let after = from;
   while (pages.length < stretchPages) {
-    const rows: unknown[] = await entries.getAll(entriesOf(name, after), pageRows);
+    const rows: unknown[] = await entries.getAll(after === undefined ? allOf(name) : allBehind(name, after), pageRows);
     pages.push(rows);
     after = rows.filter(isEntry).at(-1)?.key;
     if (rows.length < pageRows || after === undefined) break;
   }
-  return { row, pages };
+  return { row, isParked: parked !== undefined, pages };
 }
 
 /** Others of this origin may write to the database, too, as with a browser's tools for developers. */

@@ -1,5 +1,6 @@
 import type { DBSchema, IDBPDatabase } from 'idb';
 
+import type { Batch } from '../../mutation.ts';
 import type { Entry } from '../provider.ts';
 
 /** The version of a database in the first format: above 1, so that one is filled that somebody made empty by asking for it. */
@@ -15,6 +16,8 @@ export interface Schema extends DBSchema {
   writers: { key: [dictionary: string, writer: string]; value: WriterRow; indexes: { settledAt: [dictionary: string, settledAt: number] } };
   /** By dictionary and version, one row a commit. */
   log: { key: [dictionary: string, version: number]; value: LogRow };
+  /** By dictionary and writer, what a page that was left could not commit any more. */
+  parked: { key: [dictionary: string, writer: string]; value: Batch };
 }
 
 export type Database = IDBPDatabase<Schema>;
@@ -49,21 +52,27 @@ export interface LogRow {
   readonly keys: readonly string[];
 }
 
-export const storeNames = ['dictionaries', 'entries', 'writers', 'log'] as const;
+export const storeNames = ['dictionaries', 'entries', 'writers', 'log', 'parked'] as const;
 
 export function createStores(database: Database): void {
   database.createObjectStore('dictionaries');
   database.createObjectStore('entries');
   database.createObjectStore('writers', { keyPath: ['dictionary', 'writer'] }).createIndex('settledAt', ['dictionary', 'settledAt']);
   database.createObjectStore('log');
+  database.createObjectStore('parked');
 }
 
-/** All keys of a dictionary, or those behind one: an array is above every text. */
-export function entriesOf(dictionary: string, after?: string): IDBKeyRange {
-  return IDBKeyRange.bound(after === undefined ? [dictionary] : [dictionary, after], [dictionary, []], after !== undefined);
+/** All of a dictionary's rows: an array is above every text. */
+export function allOf(dictionary: string): IDBKeyRange {
+  return IDBKeyRange.bound([dictionary], [dictionary, []]);
 }
 
-/** The numbers of a dictionary in these bounds: versions of its log, or times of its writers. */
+/** The rows behind this key. */
+export function allBehind(dictionary: string, key: string): IDBKeyRange {
+  return IDBKeyRange.bound([dictionary, key], [dictionary, []], true);
+}
+
+/** The rows of a dictionary whose numbers are in these bounds: versions of its log, or times of its writers. */
 export function numbersOf(dictionary: string, from: number, to: number): IDBKeyRange {
   return IDBKeyRange.bound([dictionary, from], [dictionary, to]);
 }

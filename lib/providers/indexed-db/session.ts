@@ -6,9 +6,12 @@ import type { Capabilities, Cursor, Entry, Feed, OpenContext, Page, ProviderSess
 import { Subscriptions } from '../subscriptions.ts';
 import { commitBatch } from './commit.ts';
 import type { DatabaseAccess } from './database-access.ts';
-import type { Dictionary, Opened } from './dictionary.ts';
+import type { Dictionary } from './dictionary.ts';
 import { isEntry, loadPages } from './load-pages.ts';
 import { LogReader } from './log-reader.ts';
+import { openDictionary, type Opened } from './open-dictionary.ts';
+import { parkBatch } from './parking.ts';
+import type { Database } from './schema.ts';
 
 /** Keys that are read in one transaction. */
 const readSlice = 500;
@@ -58,19 +61,36 @@ export class IndexedDbSession implements ProviderSession {
   }
 
   async write(batch: Batch, { signal }: WriteContext): Promise<BatchResult> {
-    const { connection, feed, settings } = this.#access;
+    const { connection, feed, settings, page } = this.#access;
     const { name } = this.#dictionary;
-    if (signal.aborted) throw new ProviderError('The write was aborted before it began.', { kind: 'retry', cause: signal.reason });
-    const config = { dictionary: this.#dictionary, durability: settings.durability, signal, place: settings.database };
-    const result = await connection.use((database) => commitBatch(database, batch, config), { doing: `Saving ${JSON.stringify(name)}`, signal });
-    feed.committed(name);
-    return result;
+    const doing = `Saving ${JSON.stringify(name)}`;
+    if (signal.aborted) throw new ProviderError(`${doing} was aborted before it began.`, { kind: 'retry', cause: signal.reason });
+    let isParked = false;
+    const park = (): void => {
+      isParked = true;
+      const parking = connection.use((database) => {
+        parkBatch(database, name, batch, settings.durability);
+        return Promise.resolve();
+      }, { doing });
+      parking.catch(() => undefined); // a page that lives on commits it all the same, and hears then what is wrong
+    };
+    if (page.isLeaving) park();
+    const heedNoMore = page.onLeaving(park);
+    try {
+      const config = { dictionary: this.#dictionary, durability: settings.durability, signal, isParked: () => isParked, place: settings.database };
+      const result = await connection.use((database) => commitBatch(database, batch, config), { doing, signal });
+      feed.committed(name);
+      return result;
+    } finally {
+      heedNoMore();
+    }
   }
 
   /** Of this session's own commits it tells the cursor alone. */
   watch(since: Cursor): Observable<Feed> {
+    const commitParked = (database: Database): Promise<unknown> => openDictionary(database, this.#dictionary, this.#access.settings.durability);
     return this.#subscriptions.watch(({ tell, fail }) => {
-      const reader = new LogReader({ dictionary: this.#dictionary, writer: this.#context.writer, since, tell });
+      const reader = new LogReader({ dictionary: this.#dictionary, writer: this.#context.writer, since, tell, commitParked });
       const leave = this.#access.feed.join({ dictionary: this.#dictionary.name, read: (database) => reader.read(database), fail });
       return () => {
         reader.end();
