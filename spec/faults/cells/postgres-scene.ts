@@ -4,7 +4,7 @@ import { expect } from 'vitest';
 
 import type { Mood } from '../../crash/workload.ts';
 import type { TestServer } from '../../providers/postgres/server.ts';
-import type { Proxy } from '../../support/proxy.ts';
+import type { Proxy } from '../../support/network/proxy.ts';
 import type { Tally } from '../form.ts';
 import { fault, inColumns, type Cell, type Trial } from './matrix.ts';
 import { Subject, type Found } from './subject.ts';

@@ -4,7 +4,7 @@ import { expect, onTestFinished } from 'vitest';
 
 import { TestServer } from '../../providers/postgres/server.ts';
 import { recorded } from '../../support/controlled-provider.ts';
-import type { Proxy } from '../../support/proxy.ts';
+import type { Proxy } from '../../support/network/proxy.ts';
 import { row } from '../cells/matrix.ts';
 import { expectTold, rowNumber, rowTitle, serverFault } from '../cells/postgres-scene.ts';
 

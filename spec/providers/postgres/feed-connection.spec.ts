@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 
 import { set, type OpenDictionary } from '../../support/open-dictionary.ts';
-import type { Proxy } from '../../support/proxy.ts';
+import type { Proxy } from '../../support/network/proxy.ts';
 import { Told } from '../../support/told.ts';
 import { TestServer } from './server.ts';
 

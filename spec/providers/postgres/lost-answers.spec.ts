@@ -2,7 +2,7 @@ import type { ProviderError } from 'rx-persistify';
 import { describe, expect, it } from 'vitest';
 
 import { numberedSets, set, type OpenDictionary } from '../../support/open-dictionary.ts';
-import type { Proxy } from '../../support/proxy.ts';
+import type { Proxy } from '../../support/network/proxy.ts';
 import { TestServer } from './server.ts';
 
 const database = new TestServer();

@@ -4,7 +4,7 @@ import { afterAll, beforeAll, onTestFinished } from 'vitest';
 
 import { EmbeddedServer, type ServerOptions } from '../../../demos/support/embedded-server.ts';
 import { openerOf, type OpenDictionary, type Opener } from '../../support/open-dictionary.ts';
-import { Proxy } from '../../support/proxy.ts';
+import { Proxy } from '../../support/network/proxy.ts';
 
 let count = 0;
 

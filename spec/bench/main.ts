@@ -1,0 +1,73 @@
+// npm run bench -- [--quick | --full] [--rows NAME,…] [--json FILE] [--svg FILE] [--write] [--peers]
+import { writeFile } from 'node:fs/promises';
+import process from 'node:process';
+
+import { chartOf } from './chart.ts';
+import { describeMachine, sentenceOf } from './machine.ts';
+import { optionsFrom, usage, UsageError, type Options } from './options.ts';
+import { peerTable } from './peers/report.ts';
+import { runPeers } from './peers/run-peers.ts';
+import { writePeersPage } from './peers/write-page.ts';
+import { headLine, lineOf, noiseLine, summaryLine } from './report.ts';
+import type { Result } from './result.ts';
+import type { Row } from './row.ts';
+import { rows } from './rows/index.ts';
+import { runRows } from './run-rows.ts';
+import { writePage } from './write-page.ts';
+
+async function measureRows(options: Options): Promise<void> {
+  const { extent, json, svg, write } = options;
+  const wanted = rowsFor(options);
+  const machine = describeMachine();
+  console.log(`${sentenceOf(machine)}\n\n${headLine}`);
+  const results: Result[] = [];
+  let group = '';
+  for await (const found of runRows(wanted, extent)) {
+    for (const result of found) {
+      if (result.group !== group) console.log(`\n${result.group}`);
+      group = result.group;
+      console.log(lineOf(result));
+    }
+    results.push(...found);
+  }
+  console.log(`\n${[summaryLine(results), ...noiseLine(results)].join('\n')}`);
+  await writeJson(json, { machine, extent, results });
+  if (svg !== undefined) await writeFile(svg, chartOf(results));
+  if (write) await writePage(machine, options, results);
+}
+
+async function measurePeers({ extent, rows: names, json, write }: Options): Promise<void> {
+  const isQuick = extent === 'quick';
+  const largeKeys = isQuick ? 10_000 : 100_000;
+  const machine = describeMachine();
+  console.log(sentenceOf(machine));
+  const results = await runPeers({ names, rounds: isQuick ? 3 : 5, largeKeys, say: (text) => console.log(`  ${text}`) });
+  if (results.length === 0) throw new UsageError(`There is no peer whose name holds ${names.join(' or ')}.`);
+  console.log(`\n${peerTable(results, largeKeys)}`);
+  await writeJson(json, { machine, largeKeys, results });
+  if (write) await writePeersPage(machine, results, largeKeys);
+}
+
+function rowsFor({ extent, rows: names }: Options): readonly Row[] {
+  const wanted = rows.filter(({ name, lines, rounds }) => {
+    if (names.length > 0) return names.some((start) => name.startsWith(start));
+    if (extent === 'full') return true;
+    return extent === 'quick' ? rounds.quick > 0 : lines.some(({ budget }) => budget !== undefined);
+  });
+  if (wanted.length === 0) throw new UsageError(`There is no such row; there are ${rows.map(({ name }) => name).join(', ')}.`);
+  return wanted;
+}
+
+async function writeJson(path: string | undefined, content: unknown): Promise<void> {
+  if (path !== undefined) await writeFile(path, `${JSON.stringify(content, null, 2)}\n`);
+}
+
+try {
+  const options = optionsFrom(process.argv.slice(2));
+  await (options.peers ? measurePeers(options) : measureRows(options));
+} catch (error) {
+  if (error instanceof UsageError) {
+    console.error(`${error.message}\n${usage}`);
+    process.exitCode = 2;
+  } else throw error;
+}

@@ -1,0 +1,34 @@
+import { describe, expect, it } from 'vitest';
+
+import { optionsFrom } from './options.ts';
+import { rows } from './rows/index.ts';
+
+describe('the options of the benchmark', () => {
+  it('ask for the usual run of all rows where nothing is said', () => {
+    expect(optionsFrom([])).toEqual({ extent: 'usual', rows: [], json: undefined, svg: undefined, write: false, peers: false });
+  });
+
+  it('choose rows, extent and where the results go', () => {
+    expect(optionsFrom(['--quick', '--rows', 'set,get', '--json', 'a.json'])).toMatchObject({ extent: 'quick', rows: ['set', 'get'], json: 'a.json' });
+  });
+
+  it.each([
+    [['--quick', '--full'], '--quick and --full exclude each other.'],
+    [['--fast'], "Unknown option '--fast'"],
+    [['set'], "Unexpected argument 'set'"],
+  ])('%j are refused: %s', (args, message) => {
+    expect(() => optionsFrom(args)).toThrow(message);
+  });
+});
+
+describe('the rows', () => {
+  it('have names of their own, by which they are chosen', () => {
+    const names = rows.map(({ name }) => name);
+    expect(names.filter((name, index) => names.indexOf(name) !== index)).toEqual([]);
+  });
+
+  it('judge some of what they measure in a quick run, and each has rounds in a full one', () => {
+    expect(rows.some(({ rounds, lines }) => rounds.quick > 0 && lines.some(({ budget }) => budget !== undefined))).toBe(true);
+    expect(rows.filter(({ rounds }) => rounds.full < 1).map(({ name }) => name)).toEqual([]);
+  });
+});

@@ -1,0 +1,25 @@
+import { writeFile } from 'node:fs/promises';
+
+import { sentenceOf, type Machine } from '../machine.ts';
+import { peerTable, type PeerResult } from './report.ts';
+
+const page = new URL('../../../../spec/bench/peers.md', import.meta.url);
+
+const introduction = `# Beside other packages
+
+The same work, each package used as its documentation recommends, and what an awaited write outlives named beside its figures: a figure of a write that only a crash of the process is outlived by, or nothing, is no better than a slower one of a write that a power cut is outlived by; it is another thing.
+
+\`\`\`
+npm run bench -- --peers --write      # installs them in build/bench-peers, outside of the lock file; some minutes
+npm run bench -- --peers --quick      # fewer rounds, and a tenth of the keys
+npm run bench -- --peers --rows lmdb,sqlite
+\`\`\`
+
+Each figure is the median of rounds in which all took turns, each in a process of its own. *10,000 entries*: small objects, in batches of 1,000 where there are batches, each batch awaited. *One awaited write*: one of 30, one after the other, in the store of those 10,000. *Open and read*: until every value is in hand as an object, also where a package could leave them on the disk. *On disk*: that many keys, whole blocks.`;
+
+const caveats = `What the figures do not say: a package that writes the whole file, or a file a key, is right for a hundred settings, and its figures for thousands say only where it ends. Some of these are databases with queries, indexes, replication or collections, and this library is none. What lies in memory once it is open is read at the speed of memory; what does not, costs memory nothing.`;
+
+/** Writes the page of the peers. */
+export async function writePeersPage(machine: Machine, results: readonly PeerResult[], largeKeys: number): Promise<void> {
+  await writeFile(page, `${[introduction, sentenceOf(machine), peerTable(results, largeKeys), caveats].join('\n\n')}\n`);
+}
