@@ -1,0 +1,5 @@
+import { bootstrapApplication } from '@angular/platform-browser';
+
+import { Dashboard } from './dashboard.ts';
+
+await bootstrapApplication(Dashboard);
