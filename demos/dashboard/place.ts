@@ -13,9 +13,8 @@ export const built = join(root, 'build', 'dashboard');
 
 /** What the page is made of, and what makes it; the lock file stands for all packages. */
 const sources = [
-  { folder: 'demos/dashboard/page', files: /\.(ts|json|html|css|svg)$/ },
+  { folder: 'demos/dashboard', files: /\.(ts|json|html|css|svg)$/ },
   { folder: 'demos/telemetry', files: /\.ts$/ },
-  { folder: 'build/demos/dashboard', files: /\.js$/ },
   { folder: 'dist', files: /\.js$/ },
   { folder: '.', files: /^(tsconfig|package-lock)\.json$/ },
 ];
