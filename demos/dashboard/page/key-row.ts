@@ -1,4 +1,4 @@
-import { ChangeDetectionStrategy, Component, computed, effect, ElementRef, inject, Injector, input, output, viewChild, type OnInit, type Signal } from '@angular/core';
+import { ChangeDetectionStrategy, Component, computed, effect, inject, Injector, input, output, signal, viewChild, type ElementRef, type OnInit, type Signal } from '@angular/core';
 import { toSignal } from '@angular/core/rxjs-interop';
 
 import type { Measurement } from '../../telemetry/history.ts';
@@ -30,7 +30,8 @@ export class KeyRow implements OnInit {
   readonly #telemetry = inject(Telemetry);
   readonly #injector = inject(Injector);
   protected readonly cell = viewChild.required<ElementRef<HTMLElement>>('cell');
-  protected measurement!: Signal<Measurement | undefined>; // in ngOnInit, where the key is known
+  /** Of the store from ngOnInit on, when the key is known. */
+  protected measurement: Signal<Measurement | undefined> = signal(undefined);
   protected readonly metric = computed(() => metricOf(this.key()));
   protected readonly trend = computed(() => trendOf(this.key(), this.#telemetry.samples()));
   protected readonly text = computed(() => this.#format(this.measurement()?.value));

@@ -54,7 +54,7 @@ export function plotOptions({ lines, unit, scale, width, height, colourOf, onPoi
     hooks: {
       setCursor: [
         ({ cursor: { idx }, data: [times] }) => {
-          const time = idx == null ? undefined : times[idx];
+          const time = typeof idx === 'number' ? times[idx] : undefined;
           onPoint(time === undefined ? undefined : Math.round(time * 1_000));
         },
       ],
