@@ -15,7 +15,7 @@ const mostRows = 200;
     <div class="toolbar">
       <h2 id="keys-heading">Keys</h2>
       <span class="figures" role="status">{{ matching().length }} of {{ telemetry.keys().length }}</span>
-      <label class="filter"><span class="hidden">Filter by prefix</span><input type="search" placeholder="Filter by prefix, such as cpu." autocomplete="off" spellcheck="false" [value]="prefix()" (input)="filter($event)" (keydown.escape)="prefix.set('')" /></label>
+      <label class="filter"><span class="hidden">Filter by prefix</span><input type="search" placeholder="Filter by prefix" autocomplete="off" spellcheck="false" [value]="prefix()" (input)="filter($event)" (keydown.escape)="prefix.set('')" /></label>
     </div>
     <table aria-labelledby="keys-heading">
       <thead>

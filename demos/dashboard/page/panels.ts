@@ -34,9 +34,9 @@ export function panelsFor(keys: readonly string[]): readonly Panel[] {
   });
 }
 
-/** The line of one metric alone. */
+/** The line of one metric alone; an area stands on zero. */
 export function lineOf(metric: string): Line {
-  return { metric, label: metric, colour: '--series-1', kind: 'area' };
+  return { metric, label: metric, colour: '--series-1', kind: metricOf(metric).scale === 'its own range' ? 'line' : 'area' };
 }
 
 function coreLines(keys: readonly string[]): readonly Line[] {

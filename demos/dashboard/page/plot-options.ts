@@ -47,7 +47,7 @@ export function plotOptions({ lines, unit, scale, width, height, colourOf, onPoi
     cursor: { sync: { key: cursorGroup, setSeries: false }, drag: { x: false, y: false, setScale: false }, points: { size: 5 }, y: false },
     scales: { x: { time: true, range: (_plot, _least, most) => [most - spanSeconds, most] }, y: { range: (_plot, least, most) => rangeOf(scale, least, most) } },
     axes: [
-      { ...axis, size: 20, space: 76, values: (_plot, ticks) => ticks.map((tick) => timeOf(tick * 1_000)) },
+      { ...axis, size: 20, space: 76, values: timesOf },
       { ...axis, size: 62, space: 26, ...(isBytes ? { incrs: byteSteps } : {}), values: (_plot, ticks) => ticks.map((tick) => tickText(unit, tick)) },
     ],
     series: [{}, ...lines.map((line) => seriesOf(line, colourOf))],
@@ -87,6 +87,13 @@ function rangeOf(scale: Scale, least: number | null, most: number | null): [numb
       return [Math.max(0, low - margin), high + margin];
     }
   }
+}
+
+/** One too near to an end would be cut off there, or meet the other axis. */
+function timesOf({ scales: { x } }: uPlot, ticks: readonly number[]): string[] {
+  const [least, most] = [x?.min ?? 0, x?.max ?? 0];
+  const margin = (most - least) * 0.08;
+  return ticks.map((tick) => (tick - least < margin || most - tick < margin ? '' : timeOf(tick * 1_000)));
 }
 
 function tickText(unit: Unit, value: number): string {
