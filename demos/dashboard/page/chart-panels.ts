@@ -1,8 +1,8 @@
 import { ChangeDetectionStrategy, Component, computed, inject } from '@angular/core';
 
 import { formatValue } from '../../telemetry/metrics.ts';
+import { panelsFor, type Panel } from '../model/panels.ts';
 import { Chart } from './chart.ts';
-import { panelsFor, type Panel } from './panels.ts';
 import { Telemetry } from './telemetry.ts';
 
 /** All charts. Pointing at a moment in one shows it in all. */

@@ -2,8 +2,9 @@ import { afterNextRender, ChangeDetectionStrategy, Component, DestroyRef, effect
 import uPlot from 'uplot';
 
 import type { Scale, Unit } from '../../telemetry/metrics.ts';
-import { plotData } from './plot-data.ts';
-import { plotOptions, type Line } from './plot-options.ts';
+import type { Line } from '../model/panels.ts';
+import { plotData } from '../model/plot-data.ts';
+import { plotOptions } from './plot-options.ts';
 import { Telemetry } from './telemetry.ts';
 import { ThemeChoice } from './theme.ts';
 

@@ -12,12 +12,12 @@ import { Telemetry } from './telemetry.ts';
   changeDetection: ChangeDetectionStrategy.OnPush,
   template: `
     @if (staleSince(); as since) {
-      <span class="state warning" role="status">
-        <span class="dot hollow"></span><span>Reconnecting</span>
+      <span class="state warning">
+        <span class="dot hollow"></span><span role="status">Reconnecting</span>
         <span class="figures">stale since {{ timeOf(since) }} · {{ secondsSince(since, (now$ | async) ?? since) }} s</span>
       </span>
     } @else {
-      <span class="state good" role="status"><span class="dot"></span><span>Live</span></span>
+      <span class="state good"><span class="dot"></span><span role="status">Live</span></span>
     }
   `,
 })

@@ -2,8 +2,8 @@ import { afterNextRender, ChangeDetectionStrategy, Component, computed, inject, 
 
 import { formatValue, metricOf } from '../../telemetry/metrics.ts';
 import { timeOf } from '../../telemetry/view.ts';
+import { lineOf } from '../model/panels.ts';
 import { Chart } from './chart.ts';
-import { lineOf } from './panels.ts';
 import { Telemetry } from './telemetry.ts';
 
 /** The last values of a key, beside the rest of the page until it is closed: by Esc, its button, or a click outside. */

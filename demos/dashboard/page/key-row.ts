@@ -4,9 +4,9 @@ import { toSignal } from '@angular/core/rxjs-interop';
 import type { Measurement } from '../../telemetry/history.ts';
 import { formatValue, metricOf } from '../../telemetry/metrics.ts';
 import { timeOf } from '../../telemetry/view.ts';
+import { trendOf } from '../model/trend.ts';
 import { CURRENT } from './stores.ts';
 import { Telemetry } from './telemetry.ts';
-import { trendOf } from './trend.ts';
 
 /** The row of a key: it follows its own key alone, and changes in place. */
 @Component({

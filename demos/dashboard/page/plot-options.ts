@@ -2,16 +2,8 @@ import type uPlot from 'uplot';
 
 import { formatValue, type Scale, type Unit } from '../../telemetry/metrics.ts';
 import { timeOf } from '../../telemetry/view.ts';
-import { spanSeconds } from './plot-data.ts';
-
-/** One line of a chart. */
-export interface Line {
-  readonly metric: string;
-  readonly label: string;
-  /** The custom property of the style sheet that has its colour. */
-  readonly colour: string;
-  readonly kind: 'area' | 'line' | 'faint';
-}
+import type { Line } from '../model/panels.ts';
+import { spanSeconds } from '../model/plot-data.ts';
 
 export interface Plot {
   readonly lines: readonly Line[];

@@ -1,9 +1,9 @@
-import { Injectable } from '@angular/core';
+import { inject, Injectable } from '@angular/core';
 import type { Store } from 'rx-persistify';
 import { map, ReplaySubject, share, switchMap, type Observable } from 'rxjs';
 
 import { savingStore, type SavingFacts } from '../saving-facts.ts';
-import { followStore } from './stores.ts';
+import { FEEDS, followStore } from './stores.ts';
 
 /**
  * What more there is to know of saving than a status says, followed while somebody looks: a browser has six connections to a server
@@ -11,7 +11,7 @@ import { followStore } from './stores.ts';
  */
 @Injectable({ providedIn: 'root' })
 export class SavingFeed {
-  readonly facts$: Observable<Partial<SavingFacts>> = followStore<SavingFacts>(savingStore).pipe(
+  readonly facts$: Observable<Partial<SavingFacts>> = followStore<SavingFacts>(inject(FEEDS), savingStore).pipe(
     switchMap((store) => store.entries$.pipe(map(() => factsOf(store)))),
     share({ connector: () => new ReplaySubject(1) }),
   );

@@ -25,10 +25,12 @@ import { Telemetry } from './telemetry.ts';
   `,
 })
 export class SavingState {
-  protected readonly standing = inject(Telemetry).standing;
+  readonly #telemetry = inject(Telemetry);
+  protected readonly standing = this.#telemetry.standing;
   protected readonly isOpen = signal(false);
   protected readonly word = computed(() => words[this.standing().state]);
-  protected readonly tone = computed(() => tones[this.standing().state]);
+  /** While the server cannot be reached nobody knows. */
+  protected readonly tone = computed(() => (this.#telemetry.isStale() ? '' : tones[this.standing().state]));
   protected readonly savedAt = computed(() => {
     const { lastSavedAt } = this.standing();
     return lastSavedAt === undefined ? 'not yet' : timeOf(lastSavedAt);

@@ -1,5 +1,5 @@
 import { DestroyRef, inject, InjectionToken, makeEnvironmentProviders, provideEnvironmentInitializer, type EnvironmentProviders } from '@angular/core';
-import { persistify, type Store } from 'rx-persistify';
+import { persistify, type PersistifyBuilder, type Store } from 'rx-persistify';
 import { remote } from 'rx-persistify/remote';
 import { defer, firstValueFrom, Observable, retry } from 'rxjs';
 
@@ -10,24 +10,30 @@ export const CURRENT = new InjectionToken<Store<Current>>('the store of current 
 /** The last samples. */
 export const SAMPLES = new InjectionToken<Store<Slots>>('the store of samples');
 
+/** What opens stores of the server. */
+export const FEEDS = new InjectionToken<PersistifyBuilder>('the feeds of the server');
+
 /** More than ten times a second, nobody sees a value change. */
-const feeds = persistify(remote({ url: 'feed', rate: 10 })).withRetry({ delayMs: 200, maxDelayMs: 2_000 });
+const rate = 10;
 const tryAgainMs = 1_000;
 
 export interface Stores {
+  readonly feeds: PersistifyBuilder;
   readonly current: Store<Current>;
   readonly samples: Store<Slots>;
 }
 
 /** Resolves when all is there that the server has at this moment, however long it is away. */
-export async function openStores(): Promise<Stores> {
-  const [current, samples] = await Promise.all([open<Current>('current'), open<Slots>('samples')]);
-  return { current, samples };
+export async function openStores(url: string): Promise<Stores> {
+  const feeds = persistify(remote({ url, rate })).withRetry({ delayMs: 200, maxDelayMs: 2_000 });
+  const [current, samples] = await Promise.all([open<Current>(feeds, 'current'), open<Slots>(feeds, 'samples')]);
+  return { feeds, current, samples };
 }
 
 /** The stores, to be injected; they are closed with the application. */
-export function provideStores({ current, samples }: Stores): EnvironmentProviders {
+export function provideStores({ feeds, current, samples }: Stores): EnvironmentProviders {
   return makeEnvironmentProviders([
+    { provide: FEEDS, useValue: feeds },
     { provide: CURRENT, useValue: current },
     { provide: SAMPLES, useValue: samples },
     provideEnvironmentInitializer(() => inject(DestroyRef).onDestroy(() => void Promise.all([current.close(), samples.close()]))),
@@ -35,7 +41,7 @@ export function provideStores({ current, samples }: Stores): EnvironmentProvider
 }
 
 /** A store of the server, open as long as somebody follows it. */
-export function followStore<T>(name: string): Observable<Store<T>> {
+export function followStore<T>(feeds: PersistifyBuilder, name: string): Observable<Store<T>> {
   return new Observable<Store<T>>((subscriber) => {
     const opening = feeds.open<T>(name);
     opening.then(
@@ -48,6 +54,6 @@ export function followStore<T>(name: string): Observable<Store<T>> {
   }).pipe(retry({ delay: tryAgainMs }));
 }
 
-function open<T>(name: string): Promise<Store<T>> {
+function open<T>(feeds: PersistifyBuilder, name: string): Promise<Store<T>> {
   return firstValueFrom(defer(() => feeds.open<T>(name)).pipe(retry({ delay: tryAgainMs })));
 }

@@ -4,7 +4,7 @@ import { combineLatest, distinctUntilChanged, map, throttleTime } from 'rxjs';
 
 import { sortSamples, type Sample } from '../../telemetry/history.ts';
 import { compareMetrics } from '../../telemetry/metrics.ts';
-import { combineStatuses } from './standing.ts';
+import { combineStatuses } from '../model/standing.ts';
 import { CURRENT, SAMPLES } from './stores.ts';
 
 /** No more often is anything drawn that is made of all samples. */

@@ -15,7 +15,7 @@ import { Telemetry } from './telemetry.ts';
     @if (telemetry.isStale()) {
       <p class="banner warning"><strong>The server cannot be reached.</strong> Values are those it told last. It is tried again until it is back.</p>
     } @else if (isFailing()) {
-      <p class="banner bad"><strong>What is new is not saved at this moment.</strong> {{ (error$ | async) ?? 'It is tried again.' }}</p>
+      <p class="banner" [class]="telemetry.standing().state === 'failing' ? 'bad' : 'warning'"><strong>What is new is not saved at this moment.</strong> {{ (error$ | async) ?? 'It is tried again.' }}</p>
     }
   `,
 })

@@ -1,5 +1,13 @@
-import { metricOf, isCore, type Scale, type Unit } from '../../telemetry/metrics.ts';
-import type { Line } from './plot-options.ts';
+import { isCore, metricOf, type Scale, type Unit } from '../../telemetry/metrics.ts';
+
+/** One line of a chart. */
+export interface Line {
+  readonly metric: string;
+  readonly label: string;
+  /** The custom property of the style sheet that has its colour. */
+  readonly colour: string;
+  readonly kind: 'area' | 'line' | 'faint';
+}
 
 /** A chart and its heading. */
 export interface Panel {
@@ -20,7 +28,7 @@ const described: readonly { readonly title: string; readonly metrics: readonly (
   { title: 'Load', metrics: [['load.1', '1 min'], ['load.5', '5 min'], ['load.15', '15 min']] },
   { title: 'Network', metrics: [['network.received', 'received'], ['network.sent', 'sent']] },
   { title: 'Disk', metrics: [['disk.read', 'read'], ['disk.written', 'written']] },
-  { title: 'Event loop delay', metrics: [['loop.mean', 'mean'], ['loop.max', 'longest']] },
+  { title: 'Event loop', metrics: [['loop.mean', 'mean'], ['loop.max', 'longest']] },
 ];
 
 /** The charts for what there is of these keys; a system may not tell of its load, network or disks. */

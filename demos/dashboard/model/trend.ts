@@ -1,13 +1,13 @@
 import type { Sample } from '../../telemetry/history.ts';
 import { metricOf } from '../../telemetry/metrics.ts';
 import { boundsOf } from '../../telemetry/sparkline.ts';
-import { spanSeconds } from './plot-data.ts';
+import { gapMs, spanSeconds } from './plot-data.ts';
 
 /** What a metric went through in the last minute, by the samples that know it. */
 export interface Trend {
   readonly least: number;
   readonly most: number;
-  /** Its course as a path of SVG in a box of 100 by 20. */
+  /** Its course as a path of SVG in a box of 100 by 20; where the server was away, nothing. */
   readonly path: string;
 }
 
@@ -25,5 +25,6 @@ export function trendOf(metric: string, samples: readonly Sample[]): Trend | und
   const [low, high] = boundsOf(values, metricOf(metric).scale);
   const x = (at: number): number => ((at - from) / (spanSeconds * 1_000)) * width;
   const y = (value: number): number => height - margin - (high === low ? 0 : (value - low) / (high - low)) * (height - 2 * margin);
-  return { least: Math.min(...values), most: Math.max(...values), path: `M${points.map(({ at, value }) => `${x(at).toFixed(1)},${y(value).toFixed(1)}`).join('L')}` };
+  const path = points.map(({ at, value }, index) => `${at - (points[index - 1]?.at ?? -Infinity) > gapMs ? 'M' : 'L'}${x(at).toFixed(1)},${y(value).toFixed(1)}`).join('');
+  return { least: Math.min(...values), most: Math.max(...values), path };
 }

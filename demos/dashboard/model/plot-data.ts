@@ -5,7 +5,7 @@ import type { Sample } from '../../telemetry/history.ts';
 /** What a chart shows, in seconds: what the history holds. */
 export const spanSeconds = 60;
 /** After so long without a sample nothing is known of the time between, in milliseconds: no line is drawn there. */
-const gapMs = 1_500;
+export const gapMs = 1_500;
 
 /** The columns of a chart: times in seconds, then the values of each metric; where the server was away, nothing. */
 export function plotData(samples: readonly Sample[], metrics: readonly string[]): uPlot.AlignedData {
