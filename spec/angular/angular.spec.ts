@@ -104,10 +104,10 @@ describe("the dashboard's stores", () => {
 
   it('are signals from the beginning: keys in their order, samples, and how all stands', async () => {
     const { current, samples, stores } = await openServed();
-    const { provideStores, runInInjectionContext, startApplication, Telemetry } = program;
-    const { injector, destroy } = await startApplication([provideStores(stores)]);
+    const { provideStores, startApplication, Telemetry } = program;
+    const { run, destroy } = await startApplication([provideStores(stores)]);
     onTestFinished(destroy);
-    const telemetry = runInInjectionContext(injector, () => new Telemetry());
+    const telemetry = run(() => new Telemetry());
     expect(telemetry.keys()).toEqual(['cpu', 'load.1']);
     expect(telemetry.shown()?.sequence).toBe(1);
     expect(telemetry.standing()).toMatchObject({ state: 'idle', connection: { state: 'connected' } });

@@ -1,4 +1,4 @@
-import { createEnvironmentInjector, createPlatformFactory, NgModule, platformCore, RendererFactory2, ɵINJECTOR_SCOPE, type EnvironmentInjector, type EnvironmentProviders, type Provider } from '@angular/core';
+import { createEnvironmentInjector, createPlatformFactory, Injector, NgModule, platformCore, RendererFactory2, runInInjectionContext, ɵINJECTOR_SCOPE, type EnvironmentInjector, type EnvironmentProviders, type Provider } from '@angular/core';
 
 import { TextRenderer } from './text-renderer.ts';
 
@@ -12,7 +12,9 @@ class Application {
 
 export interface RunningApplication {
   readonly injector: EnvironmentInjector;
-  destroy(): void;
+  /** Runs what injects. */
+  readonly run: <T>(body: () => T) => T;
+  readonly destroy: () => void;
 }
 
 /** An application of Angular without a document: with the zoneless change detection that an application has, and `providers`. */
@@ -22,6 +24,7 @@ export async function startApplication(providers: readonly (Provider | Environme
   const injector = createEnvironmentInjector([...providers], application.injector);
   return {
     injector,
+    run: (body) => runInInjectionContext(injector.get(Injector), body),
     destroy: () => {
       injector.destroy();
       platform.destroy();

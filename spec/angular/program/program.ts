@@ -1,5 +1,5 @@
 // What the specs run of Angular, compiled as an application is.
-export { ApplicationRef, createComponent, runInInjectionContext } from '@angular/core';
+export { ApplicationRef, createComponent } from '@angular/core';
 
 export { CURRENT, openStores, provideStores } from '../../../demos/dashboard/page/stores.ts';
 export { Telemetry } from '../../../demos/dashboard/page/telemetry.ts';
