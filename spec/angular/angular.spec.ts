@@ -1,3 +1,6 @@
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+
 import { persistify, type Store } from 'rx-persistify';
 import { remote } from 'rx-persistify/remote';
 import { beforeAll, describe, expect, it, onTestFinished } from 'vitest';
@@ -30,21 +33,25 @@ const stores = {
   },
 };
 
-/** An application that shows a store, rendered as text. */
-async function render(store: Sensors) {
-  const { ApplicationRef, createComponent, SENSORS, startApplication, TextNode, Thermometer } = program;
-  const { injector, destroy } = await startApplication([{ provide: SENSORS, useValue: store }]);
-  onTestFinished(destroy);
+/** An application that shows a component, rendered as text. */
+async function render<T>(component: new () => T, providers: Parameters<typeof Program.startApplication>[0]) {
+  const { ApplicationRef, createComponent, startApplication, TextNode } = program;
+  const { injector, destroy } = await startApplication(providers);
   const page = new TextNode();
-  const component = createComponent(Thermometer, { environmentInjector: injector, hostElement: page as unknown as Element }); // to the renderer all nodes are its own
-  injector.get(ApplicationRef).attachView(component.hostView);
-  return { instance: component.instance, read: () => page.content, destroy: () => component.destroy() };
+  const shown = createComponent(component, { environmentInjector: injector, hostElement: page as unknown as Element }); // to the renderer all nodes are its own
+  injector.get(ApplicationRef).attachView(shown.hostView);
+  onTestFinished(destroy);
+  return { instance: shown.instance, read: () => page.content, destroy: () => shown.destroy(), destroyApplication: destroy };
+}
+
+function renderThermometer(store: Sensors) {
+  return render(program.Thermometer, [{ provide: program.SENSORS, useValue: store }]);
 }
 
 describe.each(Object.entries(stores))('in Angular, zoneless, a store %s', (_where, open) => {
   it('is there without an initial value, and is followed', async () => {
     const { source, store } = await open();
-    const { instance, read } = await render(store);
+    const { instance, read } = await renderThermometer(store);
     expect([instance.kitchen(), instance.hasKitchen(), instance.size(), instance.entries(), instance.status().state]).toEqual([20, true, 1, [['kitchen', 20]], 'idle']);
 
     await expect.poll(read).toBe('kitchen 68 °F, attic absent, 1 of kitchen'); // nothing was told to render: the signals did
@@ -57,7 +64,7 @@ describe.each(Object.entries(stores))('in Angular, zoneless, a store %s', (_wher
 
   it('is followed no longer than the component lives', async () => {
     const { source, store } = await open();
-    const { instance, read, destroy } = await render(store);
+    const { instance, read, destroy } = await renderThermometer(store);
     await expect.poll(read).toContain('68 °F');
     destroy();
     source.set('kitchen', 30);
@@ -68,7 +75,7 @@ describe.each(Object.entries(stores))('in Angular, zoneless, a store %s', (_wher
 
   it('still shows the last when it is closed', async () => {
     const { store } = await open();
-    const { instance, read } = await render(store);
+    const { instance, read } = await renderThermometer(store);
     await store.close();
     await expect.poll(read).toBe('kitchen 68 °F, attic absent, 1 of kitchen');
     expect(instance.status().state).toBe('closed');
@@ -77,9 +84,30 @@ describe.each(Object.entries(stores))('in Angular, zoneless, a store %s', (_wher
   it('can be shown when it has been closed before', async () => {
     const { store } = await open();
     await store.close();
-    const { instance, read } = await render(store);
+    const { instance, read } = await renderThermometer(store);
     expect([instance.kitchen(), instance.status().state]).toEqual([20, 'closed']);
     await expect.poll(read).toBe('kitchen 68 °F, attic absent, 1 of kitchen');
+  });
+});
+
+describe('the example of the README', () => {
+  it('is what is compiled here', async () => {
+    const readme = await readFile(join(import.meta.dirname, '..', '..', 'README.md'), 'utf8');
+    const [, example] = /^```typescript\n(.*?)^```$/ms.exec(readme) ?? [];
+    expect(example).toBe(await readFile(join(import.meta.dirname, 'program', 'kitchen.ts'), 'utf8'));
+  });
+
+  it('shows what the server has, until the application ends', async () => {
+    const sensors = await openStore({ kitchen: 20 });
+    const feed = serve(sensors);
+    const { url } = await listen(feed);
+    const { read, destroyApplication } = await render<unknown>(program.Kitchen, [await program.provideSensors(url)]);
+    await expect.poll(read).toBe('kitchen 20 °C, attic absent');
+    sensors.set('attic', 31);
+    await expect.poll(read).toBe('kitchen 20 °C, attic 31');
+    expect(feed.readers).toBe(1);
+    destroyApplication();
+    await expect.poll(() => feed.readers).toBe(0);
   });
 });
 

@@ -26,6 +26,7 @@ export async function startApplication(providers: readonly (Provider | Environme
     injector,
     run: (body) => runInInjectionContext(injector.get(Injector), body),
     destroy: () => {
+      if (platform.destroyed) return;
       injector.destroy();
       platform.destroy();
     },
