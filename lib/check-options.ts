@@ -9,6 +9,17 @@ export const object = <S extends z.core.$ZodShape>(shape: S) => z.strictObject(s
 export const wholeBetween = (least: number, most: number, of = '') =>
   z.optional(z.custom<number>((value) => typeof value === 'number' && Number.isInteger(value) && value >= least && value <= most, `a whole number ${of}from ${least} to ${most}`));
 
+/** An option that is a number for which that holds; `expected` says it. */
+export const numberThat = (holds: (value: number) => boolean, expected: string) => z.optional(z.custom<number>((value) => typeof value === 'number' && holds(value), expected));
+
+/** How often a second; Infinity is allowed. */
+export const ratePerSecond = () => numberThat((value) => value > 0, 'a number above 0');
+
+/** As long as a timer can run, also a fraction of a millisecond. */
+export const timerMilliseconds = () => numberThat((value) => value >= 1 && value < 2 ** 31, 'a number of milliseconds from 1 to 2147483647');
+
+export const aFunction = () => z.optional(z.custom<() => unknown>((value) => typeof value === 'function', 'a function'));
+
 /** @see wholeBetween */
 export const wholeMilliseconds = (least: number, most: number) => wholeBetween(least, most, 'of milliseconds ');
 

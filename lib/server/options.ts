@@ -1,7 +1,7 @@
 import { asyncScheduler, type SchedulerLike } from 'rxjs';
 import * as z from 'zod/mini';
 
-import { check, object } from '../check-options.ts';
+import { aFunction, check, numberThat, object, ratePerSecond, timerMilliseconds } from '../check-options.ts';
 
 /** What a request asks for. */
 export interface Wanted {
@@ -46,18 +46,16 @@ export interface FeedSettings {
   readonly scheduler: SchedulerLike;
 }
 
-const aFunction = z.custom<() => unknown>((value) => typeof value === 'function', 'a function');
-const milliseconds = z.custom<number>((value) => typeof value === 'number' && value >= 1 && value < 2 ** 31, 'a number of milliseconds from 1 to 2147483647');
 const origins = z.custom<FeedSettings['cors']>((value: unknown) => value === '*' || (Array.isArray(value) && value.every(isOrigin)), "'*', or an array of origins such as 'https://example.org'");
 
 const options = object({
-  authorize: z.optional(aFunction),
+  authorize: aFunction(),
   cors: z.optional(origins),
-  rate: z.optional(z.custom<number>((value) => typeof value === 'number' && value > 0, 'a number above 0')),
-  history: z.optional(z.custom<number>((value) => typeof value === 'number' && value >= 1, 'a number of at least 1')),
-  heartbeatMs: z.optional(milliseconds),
-  stallMs: z.optional(milliseconds),
-  report: z.optional(aFunction),
+  rate: ratePerSecond(),
+  history: numberThat((value) => value >= 1, 'a number of at least 1'),
+  heartbeatMs: timerMilliseconds(),
+  stallMs: timerMilliseconds(),
+  report: aFunction(),
   scheduler: z.optional(z.custom<SchedulerLike>(isScheduler, 'an RxJS scheduler')),
 });
 

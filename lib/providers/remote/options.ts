@@ -1,6 +1,6 @@
 import * as z from 'zod/mini';
 
-import { check, object } from '../../check-options.ts';
+import { aFunction, check, object, ratePerSecond, timerMilliseconds } from '../../check-options.ts';
 import { OptionsError } from '../../errors.ts';
 
 /** Headers by name. */
@@ -32,16 +32,15 @@ export interface RemoteSettings {
   readonly fetch: (request: Request) => Promise<Response>;
 }
 
-const aFunction = z.custom<() => unknown>((value) => typeof value === 'function', 'a function');
 const headers = z.custom<RequestHeaders>(isHeaders, 'an object of headers, each a string, or a function that returns one');
 
 const options = object({
   url: z.custom<string | URL>((value) => (typeof value === 'string' && value !== '') || value instanceof URL, 'a URL'),
   headers: z.optional(headers),
   prefix: z.optional(z.string('a string')),
-  rate: z.optional(z.custom<number>((value) => typeof value === 'number' && value > 0, 'a number above 0')),
-  timeoutMs: z.optional(z.custom<number>((value) => typeof value === 'number' && value >= 1 && value < 2 ** 31, 'a number of milliseconds from 1 to 2147483647')),
-  fetch: z.optional(aFunction),
+  rate: ratePerSecond(),
+  timeoutMs: timerMilliseconds(),
+  fetch: aFunction(),
 });
 
 /** @throws OptionsError */
