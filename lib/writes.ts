@@ -148,7 +148,7 @@ export class Writes {
     const own = isUpdate && present !== undefined && isMortal(present) ? lifetimes.ownTtl(present) : ttlMs;
     const expiresAt = isUpdate && present !== undefined ? lifetimes.deadlineKept(present) : lifetimes.deadline(ttlMs);
     layers.seq++;
-    const entry = layers.set(key, value, json, this.#transaction?.group, expiresAt);
+    const entry = layers.setAt(key, present, value, json, this.#transaction?.group, expiresAt);
     if (isMortal(entry)) lifetimes.giveOwnTtl(entry, own);
     this.#transaction?.keys.add(key);
     this.#config.onWritten?.(key);

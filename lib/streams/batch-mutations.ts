@@ -1,4 +1,4 @@
-import { buffer, connect, defer, merge, skip, startWith, Subject, switchMap, take, tap, timer, type Observable, type OperatorFunction, type SchedulerLike } from 'rxjs';
+import { buffer, connect, Observable, timer, type OperatorFunction, type SchedulerLike, type Subscription } from 'rxjs';
 
 export interface BatchConfig {
   /** A batch closes with this many. */
@@ -16,28 +16,38 @@ export interface BatchConfig {
  *
  * Not `bufferTime`: idle, it emits an empty array each interval for ever, cannot flush, and holds the process.
  */
-export function batchMutations<T>({ size, intervalMs, scheduler, flush$ }: BatchConfig): OperatorFunction<T, T[]> {
-  return connect((mutations$) => {
-    const full$ = mutations$.pipe(skip(size - 1));
-    const due$ = mutations$.pipe(
-      take(1),
-      switchMap(() => timer(intervalMs, scheduler)),
-    );
-    return mutations$.pipe(buffer(inRounds(merge(full$, due$, flush$))));
-  });
+export function batchMutations<T>(config: BatchConfig): OperatorFunction<T, T[]> {
+  return connect((mutations$) => mutations$.pipe(buffer(batchEnds(mutations$, config))));
 }
 
-/**
- * The first emission of `end$`, and then the first of it anew, for ever. The next round begins before the emission is
- * passed on; with `repeat` it would begin after, and miss what the receiver of a batch sets at once.
- */
-function inRounds(end$: Observable<unknown>): Observable<unknown> {
-  return defer(() => {
-    const begin$ = new Subject<unknown>();
-    return begin$.pipe(
-      startWith(undefined),
-      switchMap(() => end$),
-      tap(begin$),
+/** When a batch is to close. Not the three ways merged: a mutation would pass through ten functions where it is only to be counted. */
+function batchEnds(mutations$: Observable<unknown>, { size, intervalMs, scheduler, flush$ }: BatchConfig): Observable<void> {
+  return new Observable((subscriber) => {
+    let count = 0;
+    let due: Subscription | undefined;
+
+    const stopTimer = (): void => {
+      due?.unsubscribe();
+      due = undefined;
+    };
+    /** The next batch begins before this one is passed on, as whoever receives it may make a mutation at once. */
+    const end = (): void => {
+      count = 0;
+      stopTimer();
+      subscriber.next();
+    };
+    const error = (cause: unknown): void => subscriber.error(cause);
+
+    subscriber.add(stopTimer);
+    subscriber.add(flush$.subscribe({ next: end, error }));
+    subscriber.add(
+      mutations$.subscribe({
+        next: () => {
+          if (++count >= size) end();
+          else due ??= timer(intervalMs, scheduler).subscribe(end);
+        },
+        error,
+      }),
     );
   });
 }

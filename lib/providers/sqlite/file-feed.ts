@@ -10,6 +10,8 @@ import type { SqliteSettings } from './options.ts';
 
 /** For how long the event loop is held at a stretch. */
 const stretchMs = 4;
+/** While a burst of commits goes on, a look in so long a time is enough: one costs a fifth of what a commit does beside the disk. */
+const paceMs = 1;
 /** For how long a lock may spoil every look. */
 const busyPatienceMs = 5_000;
 
@@ -50,6 +52,7 @@ export class FileFeed {
   /** There was a reason to look while it was being read. */
   #isDue = false;
   #isCommitted = false;
+  #lookedAt = -Infinity;
   #busySince: number | undefined;
 
   /** @param path where the file of the settings really is: there SQLite writes. */
@@ -75,10 +78,12 @@ export class FileFeed {
   committed(): void {
     if (this.#isCommitted) return;
     this.#isCommitted = true;
-    setImmediate(() => {
+    const look = (): void => {
       this.#isCommitted = false;
       this.#look(false);
-    });
+    };
+    if (performance.now() - this.#lookedAt < paceMs) setTimeout(look, paceMs);
+    else setImmediate(look);
   }
 
   async #leave(listener: FeedListener): Promise<void> {
@@ -103,6 +108,7 @@ export class FileFeed {
       this.#isDue = true;
       return;
     }
+    this.#lookedAt = performance.now();
     try {
       // A file that took its place would never tell anything on the connection to the old one.
       if (isPoll && fileIdentity(this.#settings.file) !== this.#connection?.identity) this.#disconnect();
