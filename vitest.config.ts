@@ -4,7 +4,11 @@ import { defineConfig } from 'vitest/config';
 
 export default defineConfig({
   test: {
-    include: ['spec/**/*.spec.ts'],
+    // `npm run e2e` runs those that need a real browser, `npm run spec` all others.
+    projects: [
+      { extends: true, test: { name: 'spec', include: ['spec/**/*.spec.ts'] } },
+      { extends: true, test: { name: 'e2e', include: ['spec/e2e/**/*.e2e.ts'] } },
+    ],
     pool: 'forks', // a native crash stays out of the runner
     maxWorkers: Math.max(3, availableParallelism() - 1), // most specs wait: for disks, servers and processes
     // The built package is loaded as a user's Node would load it, so that one copy of each class exists.

@@ -13,8 +13,18 @@ export interface Applied extends Effect {
   readonly leftOut: readonly LeftOut[];
 }
 
+/** The entries of a dictionary by key, as a Map has them. */
+export interface EntryTable {
+  /** Not 0 where it is not empty. */
+  readonly size: number;
+  get(key: string): Entry | undefined;
+  set(key: string, entry: Entry): void;
+  delete(key: string): boolean;
+  clear(): void;
+}
+
 /** Does to `table` what `mutations` say; what they set carries `version`. `now` is storage's clock, in milliseconds. */
-export function applyBatch(table: Map<string, Entry>, mutations: readonly Mutation[], version: number, now: number): Applied {
+export function applyBatch(table: EntryTable, mutations: readonly Mutation[], version: number, now: number): Applied {
   const conflicts = findConflicts(table, mutations);
   const leftOut: LeftOut[] = [];
   let cleared = false;
@@ -63,7 +73,7 @@ export function applyBatch(table: Map<string, Entry>, mutations: readonly Mutati
 }
 
 /** What a commit on `table` must go without because an `expect` does not hold, a transaction as a whole: the message by the place. */
-function findConflicts(table: ReadonlyMap<string, Entry>, mutations: readonly Mutation[]): ReadonlyMap<number, string> {
+function findConflicts(table: EntryTable, mutations: readonly Mutation[]): ReadonlyMap<number, string> {
   const failed = new Set(mutations.filter(mutation => !holds(table, mutation)));
   const conflicts = new Map<number, string>();
   if (failed.size === 0) return conflicts;
@@ -77,7 +87,7 @@ function findConflicts(table: ReadonlyMap<string, Entry>, mutations: readonly Mu
 }
 
 /** Conditions are about storage as the commit finds it, so that a `clear` before them changes none. */
-function holds(table: ReadonlyMap<string, Entry>, mutation: Mutation): boolean {
+function holds(table: EntryTable, mutation: Mutation): boolean {
   if (mutation.type !== 'set' && mutation.type !== 'delete') return true;
   return mutation.expect === undefined || mutation.expect === (table.get(mutation.key)?.version ?? 0);
 }

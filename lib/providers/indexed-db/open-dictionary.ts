@@ -1,0 +1,25 @@
+import { DictionaryTransaction } from './dictionary-transaction.ts';
+import type { Dictionary } from './dictionary.ts';
+import { numbersOf, type Database } from './schema.ts';
+
+/** A writer that has been silent for so long has no batch left to retry. */
+const writerAgeMs = 7 * 24 * 3_600_000;
+/** How many of them are forgotten at a time. */
+const forgottenWriters = 100;
+
+/** What opening a dictionary found out. */
+export interface Opened {
+  /** Whether the browser knows of transactions that are more durable than others, and makes those of this dictionary so. */
+  readonly isStrict: boolean;
+}
+
+/** Makes the dictionary if it is not there, commits what is parked for it, and forgets writers that are gone. */
+export async function openDictionary(database: Database, dictionary: Dictionary, durability: 'strict' | 'relaxed'): Promise<Opened> {
+  const transaction = new DictionaryTransaction(database, dictionary, durability);
+  await transaction.run(async () => {
+    await transaction.open();
+    const gone = await transaction.writers.index('settledAt').getAllKeys(numbersOf(dictionary.name, 0, Date.now() - writerAgeMs), forgottenWriters);
+    await Promise.all(gone.map((key) => transaction.writers.delete(key)));
+  });
+  return { isStrict: transaction.isStrict };
+}

@@ -1,0 +1,111 @@
+import type { Observable } from 'rxjs';
+
+import { ProviderError } from '../../errors.ts';
+import type { Batch, BatchResult } from '../../mutation.ts';
+import type { Capabilities, Cursor, Entry, Feed, OpenContext, Page, ProviderSession, WriteContext } from '../provider.ts';
+import { Subscriptions } from '../subscriptions.ts';
+import { commitBatch } from './commit.ts';
+import type { DatabaseAccess } from './database-access.ts';
+import type { Dictionary } from './dictionary.ts';
+import { isEntry, loadPages } from './load-pages.ts';
+import { LogReader } from './log-reader.ts';
+import { openDictionary, type Opened } from './open-dictionary.ts';
+import { parkBatch } from './parking.ts';
+import type { Database } from './schema.ts';
+
+/** Keys that are read in one transaction. */
+const readSlice = 500;
+
+/** One dictionary of the database. */
+export class IndexedDbSession implements ProviderSession {
+  readonly capabilities: Capabilities;
+  readonly #access: DatabaseAccess;
+  readonly #dictionary: Dictionary;
+  readonly #context: OpenContext;
+  readonly #release: () => Promise<void>;
+  readonly #subscriptions = new Subscriptions();
+  #closed: Promise<void> | undefined;
+
+  constructor(access: DatabaseAccess, dictionary: Dictionary, { isStrict }: Opened, context: OpenContext, release: () => Promise<void>) {
+    this.capabilities = { shared: true, durability: isStrict ? 'power' : 'process' };
+    this.#access = access;
+    this.#dictionary = dictionary;
+    this.#context = context;
+    this.#release = release;
+  }
+
+  load(): AsyncIterable<Page> {
+    const { connection, settings } = this.#access;
+    return loadPages({ connection, dictionary: this.#dictionary, ...settings, report: this.#context.report });
+  }
+
+  async read(keys: readonly string[]): Promise<readonly Entry[]> {
+    const { name } = this.#dictionary;
+    const entries: Entry[] = [];
+    for (let start = 0; start < keys.length; start += readSlice) {
+      const found = await this.#access.connection.use(
+        async (database) => {
+          const transaction = database.transaction(['dictionaries', 'entries']);
+          transaction.done.catch(() => undefined); // its requests tell
+          const store = transaction.objectStore('entries');
+          const row = transaction.objectStore('dictionaries').get(name);
+          const rows = await Promise.all(keys.slice(start, start + readSlice).map((key) => store.get([name, key])));
+          this.#dictionary.meet(await row);
+          return rows;
+        },
+        { doing: `Reading ${JSON.stringify(name)}` },
+      );
+      entries.push(...found.filter(isEntry));
+    }
+    return entries;
+  }
+
+  async write(batch: Batch, { signal }: WriteContext): Promise<BatchResult> {
+    const { connection, feed, settings, page } = this.#access;
+    const { name } = this.#dictionary;
+    const doing = `Saving ${JSON.stringify(name)}`;
+    if (signal.aborted) throw new ProviderError(`${doing} was aborted before it began.`, { kind: 'retry', cause: signal.reason });
+    let isParked = false;
+    const park = (): void => {
+      isParked = true;
+      const parking = connection.use((database) => {
+        parkBatch(database, name, batch, settings.durability);
+        return Promise.resolve();
+      }, { doing });
+      parking.catch(() => undefined); // a page that lives on commits it all the same, and hears then what is wrong
+    };
+    if (page.isLeaving) park();
+    const heedNoMore = page.onLeaving(park);
+    try {
+      const config = { dictionary: this.#dictionary, durability: settings.durability, signal, isParked: () => isParked, place: settings.database };
+      const result = await connection.use((database) => commitBatch(database, batch, config), { doing, signal });
+      feed.committed(name);
+      return result;
+    } finally {
+      heedNoMore();
+    }
+  }
+
+  /** Of this session's own commits it tells the cursor alone. */
+  watch(since: Cursor): Observable<Feed> {
+    const commitParked = (database: Database): Promise<unknown> => openDictionary(database, this.#dictionary, this.#access.settings.durability);
+    return this.#subscriptions.watch(({ tell, fail }) => {
+      const reader = new LogReader({ dictionary: this.#dictionary, writer: this.#context.writer, since, tell, commitParked });
+      const leave = this.#access.feed.join({ dictionary: this.#dictionary.name, read: (database) => reader.read(database), fail });
+      return () => {
+        reader.end();
+        return leave();
+      };
+    });
+  }
+
+  close(): Promise<void> {
+    this.#closed ??= this.#close();
+    return this.#closed;
+  }
+
+  async #close(): Promise<void> {
+    await this.#subscriptions.close();
+    await this.#release();
+  }
+}

@@ -1,0 +1,140 @@
+import { persistify, type Batch } from 'rx-persistify';
+import { flushWhenHidden, indexedDb } from 'rx-persistify/indexed-db';
+import { beforeEach, describe, expect, it, vi } from 'vitest';
+
+import { set } from '../../support/open-dictionary.ts';
+import { Told } from '../../support/told.ts';
+import { FakePage, freshDatabase, inspect, tab } from './scene.ts';
+
+/** What a page that was left has parked. */
+async function park(database: string, batch: Batch): Promise<void> {
+  await (await inspect(database)).put('parked', batch, ['prefs', batch.writer]);
+}
+
+async function parked(database: string): Promise<number> {
+  return (await inspect(database)).count('parked');
+}
+
+const ofThePast: Batch = { number: 7, writer: 'a page that was left', mutations: [set('draft', '"left"')] };
+
+describe('what a page has parked', () => {
+  it('is there when the dictionary is opened', async () => {
+    const database = freshDatabase();
+    await (await tab(database)()).write(set('a', '1'));
+    await park(database, ofThePast);
+    expect(await (await tab(database)()).texts()).toEqual(new Map([['a', '1'], ['draft', '"left"']]));
+    expect(await parked(database)).toBe(0);
+  });
+
+  it('is there when it is loaded again', async () => {
+    const database = freshDatabase();
+    const dictionary = await tab(database)();
+    await park(database, ofThePast);
+    expect(await dictionary.texts()).toEqual(new Map([['draft', '"left"']]));
+  });
+
+  it('is told to the tabs that are open, as a commit of its own', async () => {
+    const database = freshDatabase();
+    const tabs = [await tab(database, { pollMs: 20 })(), await tab(database, { pollMs: 20 })()];
+    const told = tabs.map((one) => new Told(one));
+    await park(database, ofThePast);
+    for (const one of told) {
+      await one.reaches(1);
+      expect(one.lines).toEqual(['1 draft="left"']);
+      expect(one.cursor).toEqual({ version: 1, writer: ofThePast.writer, number: 7 });
+    }
+  });
+
+  it('is committed before what comes later', async () => {
+    const database = freshDatabase();
+    const dictionary = await tab(database, { pollMs: 60_000 })();
+    await park(database, ofThePast);
+    const { version, leftOut } = await dictionary.write(set('draft', '"new"'), { type: 'delete', key: 'other', expect: 1 });
+    expect([version, leftOut.length]).toEqual([2, 1]);
+    expect(await dictionary.texts()).toEqual(new Map([['draft', '"new"']]));
+  });
+
+  it('is committed under the conditions that it has', async () => {
+    const database = freshDatabase();
+    const dictionary = await tab(database)();
+    const { version } = await dictionary.write(set('taken', '1'));
+    await park(database, { number: 1, writer: 'left', mutations: [{ type: 'set', key: 'taken', json: '2', expect: 0 }, { type: 'set', key: 'taken too', json: '2', expect: 0 }, { type: 'touch', key: 'none', expiresAt: 5 }] });
+    await park(database, { number: 1, writer: 'left earlier', mutations: [{ type: 'delete', key: 'taken', expect: version }] });
+    expect(await (await tab(database)()).texts()).toEqual(new Map([['taken too', '2']]));
+  });
+
+  it('is not committed again where it was committed', async () => {
+    const database = freshDatabase();
+    const dictionary = await tab(database)();
+    const batch = dictionary.batch(set('key', '"old"'));
+    await dictionary.send(batch);
+    await dictionary.write(set('key', '"new"'));
+    await park(database, batch);
+    expect(await (await tab(database)()).texts()).toEqual(new Map([['key', '"new"']]));
+    expect(await parked(database)).toBe(0);
+  });
+});
+
+describe('a page that is put away', () => {
+  let page: FakePage;
+
+  beforeEach(() => {
+    page = new FakePage();
+  });
+
+  it('parks what it writes then, and commits it once all the same as it lives on', async () => {
+    const database = freshDatabase();
+    const dictionary = await tab(database)();
+    const put = vi.spyOn(IDBObjectStore.prototype, 'put');
+    page.isLeft();
+    expect(await dictionary.write(set('a'))).toEqual({ version: 1, leftOut: [] });
+    expect(put.mock.contexts.map((store) => (store as IDBObjectStore).name)).toContain('parked');
+    expect(await dictionary.texts()).toEqual(new Map([['a', '1']]));
+    expect(await parked(database)).toBe(0);
+  });
+
+  it('parks what is under way', async () => {
+    const database = freshDatabase();
+    const dictionary = await tab(database)();
+    const put = vi.spyOn(IDBObjectStore.prototype, 'put');
+    const writing = dictionary.write(set('a'));
+    await Promise.resolve();
+    page.becomes('hidden');
+    await writing;
+    expect(put.mock.contexts.filter((store) => (store as IDBObjectStore).name === 'parked')).toHaveLength(1);
+    expect((await (await tab(database)()).pages())[0]).toMatchObject({ version: 1, entries: [{ key: 'a' }] });
+  });
+
+  it('parks nothing while it is shown, nor when it has been hidden for a while', async () => {
+    const dictionary = await tab(freshDatabase())();
+    const put = vi.spyOn(IDBObjectStore.prototype, 'put');
+    page.becomes('visible');
+    await dictionary.write(set('a'));
+    page.becomes('hidden');
+    vi.spyOn(performance, 'now').mockReturnValue(performance.now() + 2_000);
+    await dictionary.write(set('b'));
+    expect(put.mock.contexts.map((store) => (store as IDBObjectStore).name)).not.toContain('parked');
+  });
+
+  it('says of a batch that it parked that it may be stored, if it fails', async () => {
+    const dictionary = await tab(freshDatabase())();
+    page.isLeft();
+    vi.spyOn(IDBObjectStore.prototype, 'get').mockImplementationOnce(() => {
+      throw new DOMException('', 'UnknownError');
+    });
+    await expect(dictionary.write(set('a'))).rejects.toMatchObject({ kind: 'retry', outcomeUnknown: true });
+    expect(await dictionary.texts()).toEqual(new Map([['a', '1']]));
+  });
+
+  it('has asked for everything within the event', async () => {
+    const database = freshDatabase();
+    const prefs = await persistify(indexedDb({ database })).withBatch({ intervalMs: 3_600_000 }).open<Record<string, number>>('prefs');
+    flushWhenHidden(prefs);
+    prefs.set('draft', 1);
+    const commits = vi.spyOn(IDBTransaction.prototype, 'commit');
+    page.isLeft();
+    for (let turn = 0; turn < 50; turn++) await Promise.resolve(); // microtasks alone: the page is frozen behind them
+    expect(commits.mock.contexts.map((transaction) => [...(transaction as IDBTransaction).objectStoreNames])).toEqual([['parked']]);
+    await prefs.close();
+  });
+});
