@@ -1,22 +1,36 @@
 import { parseArgs } from 'node:util';
 
-export const providerNames = ['sqlite', 'json-file'] as const;
-export type ProviderName = (typeof providerNames)[number];
+export const fileProviders = ['sqlite', 'json-file'] as const;
+export type FileProvider = (typeof fileProviders)[number];
+
+/** Where measurements are kept. */
+export type Storage = { readonly provider: FileProvider; readonly directory: string } | { readonly provider: 'postgres'; readonly url: string };
 
 /** What the command line asks for. */
 export type Command =
-  | { readonly type: 'run'; readonly provider: ProviderName; readonly directory: string; readonly seconds: number | undefined }
+  | { readonly type: 'run'; readonly storage: Storage; readonly port: number; readonly seconds: number | undefined }
   | { readonly type: 'help' }
-  | { readonly type: 'mistake'; readonly message: string };
+  | Mistake;
+
+interface Mistake {
+  readonly type: 'mistake';
+  readonly message: string;
+}
+
+/** So that it does not meet other tables. */
+export const postgresSchema = 'rx_persistify_telemetry';
 
 export const help = `Watches this machine, and keeps what it sees: CPU, memory, load, network, disk, event loop.
+It is shown here, and in a browser of this machine, at the address that is printed.
 
   npm start -- [options]
 
+  --port N                  of that address (default: one that is free)
   --seconds N               end after N seconds (default: with Ctrl-C)
   --provider sqlite         keep it in SQLite, in DIR/telemetry.sqlite (default)
   --provider json-file      keep it in JSON files, in DIR/telemetry
-  --data DIR                where it is kept (default: data)
+  --postgres URL            keep it in PostgreSQL, in tables of a schema of their own, ${postgresSchema}
+  --data DIR                where files are kept (default: data)
   --help                    show this
 
 Ctrl-C saves everything first. Started again, it goes on where it was.
@@ -27,9 +41,11 @@ export function parseCommand(args: readonly string[]): Command {
     const { values } = parseArgs({
       args: [...args],
       options: {
+        port: { type: 'string' },
         seconds: { type: 'string' },
-        provider: { type: 'string', default: 'sqlite' },
-        data: { type: 'string', default: 'data' },
+        provider: { type: 'string' },
+        postgres: { type: 'string' },
+        data: { type: 'string' },
         help: { type: 'boolean', short: 'h', default: false },
       },
     });
@@ -39,17 +55,46 @@ export function parseCommand(args: readonly string[]): Command {
   }
 }
 
-function checkValues({ seconds, provider, data }: { seconds?: string; provider: string; data: string }): Command {
-  const known = providerNames.find((name) => name === provider);
-  if (known === undefined) return mistake(`--provider must be ${providerNames.join(' or ')}, not '${provider}'`);
-  if (data.trim() === '') return mistake('--data must be a directory, not empty');
-  const duration = seconds === undefined || seconds.trim() === '' ? undefined : Number(seconds);
-  if (seconds !== undefined && (duration === undefined || !(duration > 0) || duration > 1_000_000)) {
-    return mistake(`--seconds must be a number from above 0 to 1000000, not '${seconds}'`);
-  }
-  return { type: 'run', provider: known, directory: data, seconds: duration };
+interface Given {
+  readonly port?: string | undefined;
+  readonly seconds?: string | undefined;
+  readonly provider?: string | undefined;
+  readonly postgres?: string | undefined;
+  readonly data?: string | undefined;
 }
 
-function mistake(message: string): Command {
+function checkValues(given: Given): Command {
+  const storage = given.postgres === undefined ? fileStorage(given) : postgresStorage(given.postgres, given);
+  if ('type' in storage) return storage;
+  const port = numberIn(given.port);
+  if (given.port !== undefined && (port === undefined || !Number.isInteger(port) || port < 0 || port > 65_535)) {
+    return mistake(`--port must be a whole number from 0 (one that is free) to 65535, not '${given.port}'`);
+  }
+  const seconds = numberIn(given.seconds);
+  if (given.seconds !== undefined && (seconds === undefined || !(seconds > 0) || seconds > 1_000_000)) {
+    return mistake(`--seconds must be a number from above 0 to 1000000, not '${given.seconds}'`);
+  }
+  return { type: 'run', storage, port: port ?? 0, seconds };
+}
+
+function fileStorage({ provider = 'sqlite', data = 'data' }: Given): Storage | Mistake {
+  const known = fileProviders.find((name) => name === provider);
+  if (known === undefined) return mistake(`--provider must be ${fileProviders.join(' or ')}, not '${provider}'`);
+  if (data.trim() === '') return mistake('--data must be a directory, not empty');
+  return { provider: known, directory: data };
+}
+
+function postgresStorage(url: string, { provider, data }: Given): Storage | Mistake {
+  if (provider !== undefined || data !== undefined) return mistake('--postgres says where it is kept: leave out --provider and --data');
+  // What was given is not repeated: it may hold a password.
+  if (!/^postgres(ql)?:$/.test(URL.canParse(url) ? new URL(url).protocol : '')) return mistake('--postgres must be a URL such as postgres://user@localhost/database');
+  return { provider: 'postgres', url };
+}
+
+function numberIn(text: string | undefined): number | undefined {
+  return text === undefined || text.trim() === '' ? undefined : Number(text);
+}
+
+function mistake(message: string): Mistake {
   return { type: 'mistake', message };
 }

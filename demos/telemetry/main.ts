@@ -4,6 +4,8 @@ import { performance } from 'node:perf_hooks';
 import { auditTime, combineLatest, exhaustMap, filter, firstValueFrom, fromEvent, map, merge, pairwise, sample as at } from 'rxjs';
 import { shareReplay, startWith, takeUntil, timer, type Observable } from 'rxjs';
 
+import { openDashboard } from '../dashboard/open-dashboard.ts';
+import type { DashboardServer } from '../dashboard/serve-dashboard.ts';
 import { help, parseCommand, type Command } from './arguments.ts';
 import { awaitEnding, describeEnding, exitCodeOf } from './endings.ts';
 import { sortSamples, type Kept, type Measurements } from './history.ts';
@@ -36,9 +38,9 @@ async function main(args: readonly string[]): Promise<number> {
   }
 }
 
-async function run({ provider, directory, seconds }: Run): Promise<number> {
-  const place = placeOf(provider, directory);
-  const measurements = await openMeasurements(provider, directory).catch((error: unknown) => {
+async function run({ storage, port, seconds }: Run): Promise<number> {
+  const place = placeOf(storage);
+  const measurements = await openMeasurements(storage).catch((error: unknown) => {
     console.error(`Cannot open ${place}: ${messageOf(error)}`);
     return undefined;
   });
@@ -50,14 +52,25 @@ async function run({ provider, directory, seconds }: Run): Promise<number> {
   const ending$ = awaitEnding(seconds).pipe(shareReplay(1));
   const ended = firstValueFrom(ending$);
   const tally = follow(measurements);
+  let dashboard: DashboardServer | undefined;
+  try {
+    dashboard = await openDashboard({ measurements, saving$: tally.saving$, place, port });
+  } catch (error) {
+    console.error(`Cannot serve the dashboard: ${messageOf(error)}`);
+    await close(measurements);
+    return 1;
+  }
+  const address = dashboard?.address ?? 'not built; npm run page builds it';
+  console.log(`Dashboard: ${address}`);
   measure(measurements, ending$);
-  const hide = show(watch(measurements, tally.saving$, { place, found, seconds, began }));
+  const hide = show(watch(measurements, tally.saving$, { place, found, address, seconds, began }));
 
   const ending = await ended;
   hide();
   const elapsedSeconds = (performance.now() - began) / 1_000;
   console.log(`${describeEnding(ending)}: saving …`);
-  const failures = await close(measurements);
+  const failures = await close(measurements); // the dashboard shows how that goes
+  await dashboard?.close();
   for (const failure of failures) console.error(messageOf(failure));
   console.log(describeEnd(measurements.kept, tally.read(), elapsedSeconds, place, failures.length === 0));
   return failures.length === 0 ? exitCodeOf(ending) : 1;
@@ -94,11 +107,12 @@ function follow({ current, slots }: Measurements): { readonly saving$: Observabl
 }
 
 /** What is to be seen, from the stores' own streams. */
-function watch({ current, slots }: Measurements, saving$: Observable<Saving>, { place, found, seconds, began }: Heading): Observable<View> {
+function watch({ current, slots }: Measurements, saving$: Observable<Saving>, { place, found, address, seconds, began }: Heading): Observable<View> {
   return combineLatest({ entries: current.entries$, slots: slots.entries$, saving: saving$ }).pipe(
     map(({ entries, slots, saving }) => ({
       place,
       found,
+      address,
       seconds,
       elapsedSeconds: (performance.now() - began) / 1_000,
       current: entries,
@@ -108,7 +122,7 @@ function watch({ current, slots }: Measurements, saving$: Observable<Saving>, { 
   );
 }
 
-interface Heading extends Pick<View, 'place' | 'found' | 'seconds'> {
+interface Heading extends Pick<View, 'place' | 'found' | 'address' | 'seconds'> {
   /** When, by `performance.now`. */
   readonly began: number;
 }

@@ -32,7 +32,7 @@ interface Totals {
 /** A rate is taken over so many milliseconds. */
 const windowMs = 5_000;
 /** The first that one of the stores has is the state of all. */
-const byUrgency: readonly Status['state'][] = ['failing', 'retrying', 'saving', 'pending', 'idle', 'closed'];
+export const byUrgency: readonly Status['state'][] = ['failing', 'retrying', 'saving', 'pending', 'idle', 'closed'];
 const nothing: Totals = { batches: 0, saved: 0, recent: [], errors: new Map() };
 
 /** How saving goes in `stores`: now, then whenever it changes. `now` tells milliseconds of any clock. */

@@ -9,7 +9,7 @@ export function sparkline(values: readonly (number | undefined)[], scale: Scale)
   return values.map((value) => (value === undefined ? ' ' : barOf((value - low) / (high - low)))).join('');
 }
 
-function boundsOf(values: readonly number[], scale: Scale): readonly [low: number, high: number] {
+export function boundsOf(values: readonly number[], scale: Scale): readonly [low: number, high: number] {
   switch (scale) {
     case 'percent':
       return [0, 100];

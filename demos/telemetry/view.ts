@@ -13,6 +13,8 @@ export interface View {
   readonly place: string;
   /** What was there at the start. */
   readonly found: string;
+  /** Where the dashboard is. */
+  readonly address: string;
   readonly elapsedSeconds: number;
   /** After how many seconds it ends by itself. */
   readonly seconds: number | undefined;
@@ -143,14 +145,14 @@ function tableRow({ metric, value }: Row, samples: readonly Sample[], { range, h
   ].join('');
 }
 
-function statusLines({ found, saving }: View, width: number, paint: Paint): readonly string[] {
+function statusLines({ found, address, saving }: View, width: number, paint: Paint): readonly string[] {
   const [state = '', ...figures] = savingText(saving).split('  ');
   return [
     `${paintState(saving.state, paint)(`● ${state.padEnd(9)}`)}${paint.plain(fit(figures.join('   '), width - 11))}`,
     saving.error === undefined ? paint.dim('no errors') : paint.red(fit(saving.error, width)),
     '',
     paint.dim(fit(found, width)),
-    paint.dim(fit('Ctrl-C saves everything and ends.', width)),
+    paint.dim(fit(`Dashboard: ${address}   Ctrl-C saves everything and ends.`, width)),
   ];
 }
 
