@@ -18,9 +18,9 @@ const feed = serveFeed(store, { cors: '*' });
 const server = createServer(feed.handle).listen(Number(port), host);
 await once(server, 'listening');
 
-let isOver = false;
-createInterface({ input: process.stdin }).once('line', () => (isOver = true));
-for (let number = store.size + 1; !isOver; number++) {
+const over = new AbortController();
+createInterface({ input: process.stdin }).once('line', () => over.abort());
+for (let number = store.size + 1; !over.signal.aborted; number++) {
   await store.setAndSave(`number ${number}`, number);
   console.log(number);
   await setTimeout(2);

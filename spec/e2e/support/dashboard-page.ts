@@ -60,13 +60,14 @@ export class DashboardPage {
 export function drawn(chart: Locator): Promise<{ readonly pixels: number; readonly look: number }> {
   return chart.evaluate((canvas) => {
     if (!(canvas instanceof HTMLCanvasElement)) throw new Error('A chart is drawn on a canvas.');
-    const { data } = canvas.getContext('2d')?.getImageData(0, 0, canvas.width, canvas.height) ?? { data: [] };
-    let [pixels, look] = [0, 0];
-    for (let at = 3; at < data.length; at += 4) {
-      if (data[at] !== 0) pixels++;
-      look = (Math.imul(look, 31) + (data[at] ?? 0) + (data[at - 1] ?? 0)) | 0;
-    }
-    return { pixels, look };
+    // A copy, as reading from the chart's own would change how the browser draws it.
+    const copy = new OffscreenCanvas(canvas.width, canvas.height).getContext('2d', { willReadFrequently: true });
+    if (copy === null) throw new Error('There is no canvas to copy a chart to.');
+    copy.drawImage(canvas, 0, 0);
+    const words = new Uint32Array(copy.getImageData(0, 0, canvas.width, canvas.height).data.buffer);
+    let look = 0;
+    for (const word of words) look = (Math.imul(look, 31) + word) | 0;
+    return { pixels: words.filter((word) => word !== 0).length, look };
   });
 }
 

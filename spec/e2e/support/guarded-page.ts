@@ -14,7 +14,10 @@ export async function guard(page: Page, origin: string): Promise<Offences> {
   page.on('console', (message) => ['error', 'warning'].includes(message.type()) && offences.push(`console ${message.type()}: ${message.text()}`));
   page.on('pageerror', (error) => offences.push(`uncaught: ${error.message}`));
   page.on('request', (request) => new URL(request.url()).origin !== origin && offences.push(`request: ${request.url()}`));
-  page.on('requestfailed', (request) => offences.push(`failed: ${request.url()} ${request.failure()?.errorText ?? ''}`));
+  page.on('requestfailed', (request) => {
+    const reason = request.failure()?.errorText ?? '';
+    if (reason !== 'net::ERR_ABORTED') offences.push(`failed: ${request.url()} ${reason}`); // the page's own end of a feed is none
+  });
   page.on('response', (response) => response.status() >= 400 && offences.push(`status ${response.status()}: ${response.url()}`));
   await page.exposeFunction('tellViolation', (text: string) => offences.push(text));
   await page.addInitScript(() =>
