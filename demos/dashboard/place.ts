@@ -24,7 +24,9 @@ export async function placeOfPage(): Promise<string> {
   const hash = createHash('sha256');
   for (const { folder, files } of sources) {
     const names = await readdir(join(root, folder), { recursive: folder !== '.' });
-    for (const name of names.filter((each) => files.test(each)).sort()) hash.update(`${folder}/${name}\0`).update(await readFile(join(root, folder, name)));
+    const wanted = names.filter((name) => files.test(name)).sort();
+    const texts = await Promise.all(wanted.map((name) => readFile(join(root, folder, name))));
+    for (const [index, name] of wanted.entries()) hash.update(`${folder}/${name}\0`).update(texts[index] ?? '').update('\0');
   }
   return join(built, hash.digest('hex').slice(0, 16));
 }

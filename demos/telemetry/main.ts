@@ -46,11 +46,8 @@ async function run({ storage, port, seconds }: Run): Promise<number> {
   });
   if (measurements === undefined) return 1;
 
-  const began = performance.now();
   const found = describeFound(measurements.kept);
   console.log(found);
-  const ending$ = awaitEnding(seconds).pipe(shareReplay(1));
-  const ended = firstValueFrom(ending$);
   const tally = follow(measurements);
   let dashboard: DashboardServer | undefined;
   try {
@@ -62,6 +59,10 @@ async function run({ storage, port, seconds }: Run): Promise<number> {
   }
   const address = dashboard?.address ?? 'not built; npm run page builds it';
   console.log(`Dashboard: ${address}`);
+
+  const began = performance.now();
+  const ending$ = awaitEnding(seconds).pipe(shareReplay(1));
+  const ended = firstValueFrom(ending$);
   measure(measurements, ending$);
   const hide = show(watch(measurements, tally.saving$, { place, found, address, seconds, began }));
 

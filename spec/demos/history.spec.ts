@@ -104,20 +104,31 @@ describe('how saving goes', () => {
 
 describe('the command line', () => {
   it('has defaults', () => {
-    expect(parseCommand([])).toEqual({ type: 'run', provider: 'sqlite', directory: 'data', seconds: undefined });
+    expect(parseCommand([])).toEqual({ type: 'run', storage: { provider: 'sqlite', directory: 'data' }, port: 0, seconds: undefined });
   });
 
   it('takes everything', () => {
-    expect(parseCommand(['--seconds', '2.5', '--provider=json-file', '--data', '/tmp/x'])).toEqual({ type: 'run', provider: 'json-file', directory: '/tmp/x', seconds: 2.5 });
+    expect(parseCommand(['--seconds', '2.5', '--provider=json-file', '--data', '/tmp/x', '--port', '8080'])).toEqual({ type: 'run', storage: { provider: 'json-file', directory: '/tmp/x' }, port: 8_080, seconds: 2.5 });
+    const url = 'postgres://ann@localhost:5432/telemetry';
+    expect(parseCommand(['--postgres', url])).toEqual({ type: 'run', storage: { provider: 'postgres', url }, port: 0, seconds: undefined });
     expect(parseCommand(['-h'])).toEqual({ type: 'help' });
   });
 
   it.each([
     [['--seconds', '0']], [['--seconds', '']], [['--seconds', '-1']], [['--seconds=-1']], [['--seconds', 'NaN']], [['--seconds', '1e9']], [['--seconds']],
-    [['--provider', 'redis']], [['--data', '']], [['--bogus']], [['stray']],
+    [['--provider', 'redis']], [['--provider', 'postgres']], [['--data', '']], [['--bogus']], [['stray']],
+    [['--port', '']], [['--port', '-1']], [['--port=-1']], [['--port', '65536']], [['--port', '1.5']], [['--port', 'http']],
+    [['--postgres']], [['--postgres', '']], [['--postgres', 'mysql://localhost/x']], [['--postgres', 'localhost']],
+    [['--postgres', 'postgres://localhost/x', '--provider', 'sqlite']], [['--postgres', 'postgres://localhost/x', '--data', 'x']],
   ])('refuses %j', (args) => {
     const command = parseCommand(args);
     expect(command.type).toBe('mistake');
     expect(command.type === 'mistake' && command.message).toMatch(/^[^\n]{10,90}$/);
+  });
+
+  it('does not repeat a password', () => {
+    const command = parseCommand(['--postgres', 'postgress://ann:secret@localhost/x']);
+    expect(command.type).toBe('mistake');
+    expect(JSON.stringify(command)).not.toContain('secret');
   });
 });

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import Database from 'better-sqlite3';
 import { describe, expect, it } from 'vitest';
 
-import type { ProviderName } from '../../demos/telemetry/arguments.ts';
+import type { FileProvider } from '../../demos/telemetry/arguments.ts';
 import { sortSamples, type Measurement, type Sample } from '../../demos/telemetry/history.ts';
 import { openMeasurements } from '../../demos/telemetry/open-measurements.ts';
 import { builtDemo, runDemo, start, startDemo, temporaryDirectory, type Outcome, type Test } from './run-demo.ts';
@@ -18,8 +18,8 @@ function keptIn(text: string, after: RegExp): readonly number[] {
   return [Number(metrics), Number(samples)];
 }
 
-async function storedBy(provider: ProviderName, directory: string): Promise<{ readonly current: ReadonlyMap<string, Measurement>; readonly samples: readonly Sample[] }> {
-  const { current, slots } = await openMeasurements(provider, directory);
+async function storedBy(provider: FileProvider, directory: string): Promise<{ readonly current: ReadonlyMap<string, Measurement>; readonly samples: readonly Sample[] }> {
+  const { current, slots } = await openMeasurements({ provider, directory });
   const stored = { current: new Map(current), samples: sortSamples(slots.values()) };
   await Promise.all([current.close(), slots.close()]);
   return stored;
@@ -36,7 +36,7 @@ describe.concurrent('telemetry', () => {
       const directory = await temporaryDirectory(test);
       const args = ['--seconds', '1.2', '--provider', provider, '--data', directory];
       const first = await runDemo(test, program, args);
-      expect(first.stdout).toMatch(/^Nothing is kept here yet\.\n/);
+      expect(first.stdout).toMatch(/^Nothing is kept here yet\.\nDashboard: /);
       expect(first.stdout).toMatch(/^\d\d:\d\d:\d\d {2}sample \d+ {2}cpu \d+\.\d %, memory used /m);
       expectSaved(first);
       expect(first.code).toBe(0);
@@ -115,7 +115,7 @@ describe.concurrent('telemetry', () => {
 
   it('explains itself', async (test) => {
     const { code, stdout } = await runDemo(test, program, ['--help']);
-    for (const option of ['--seconds', '--provider', '--data', 'Ctrl-C', 'NO_COLOR']) expect(stdout).toContain(option);
+    for (const option of ['--port', '--seconds', '--provider', '--postgres', '--data', 'Ctrl-C', 'NO_COLOR']) expect(stdout).toContain(option);
     expect(code).toBe(0);
   });
 

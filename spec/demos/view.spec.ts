@@ -16,6 +16,7 @@ function viewOf(cores: number, changes: Partial<View> = {}): View {
   return {
     place: 'data/telemetry.sqlite',
     found: 'Nothing is kept here yet.',
+    address: 'http://127.0.0.1:8080/',
     elapsedSeconds: 9.6,
     seconds: undefined,
     current: metrics.map((metric) => [metric, { value: 39, at: 39 }]),
@@ -66,6 +67,11 @@ describe('the screen', () => {
     expect(screen(viewOf(1), 80, 24).join('\n')).toMatch(/● idle {5}4 batches, mean 12\.5 {3}12\.3 saved\/s {3}3 pending\n no errors/);
     const failing = viewOf(1, { saving: { ...saving, state: 'failing', error: 'The disk is full (attempt 5 of 5)' } });
     expect(screen(failing, 80, 24).join('\n')).toMatch(/● failing [^]*\n The disk is full \(attempt 5 of 5\)/);
+  });
+
+  it('says where the dashboard is, also where there is little room', () => {
+    expect(screen(viewOf(1), 80, 24).at(-1)).toBe(' Dashboard: http://127.0.0.1:8080/   Ctrl-C saves everything and ends.');
+    expect(screen(viewOf(1), 44, 16).at(-1)).toMatch(/^ Dashboard: http:\/\/127\.0\.0\.1:8080\/ /);
   });
 
   it('does not show what is not measured any more', () => {

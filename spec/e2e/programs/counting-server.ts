@@ -1,8 +1,7 @@
 // Serves a store that is kept in a directory, at /feed on a port, and counts on in it. Each number is an entry of its own, saved
-// before the next is set, so that no number can stand for another. Prints each that is saved; a line on its input ends it.
+// before the next is set, so that no number can stand for another. Prints each that is saved; SIGTERM ends it.
 import { once } from 'node:events';
 import { createServer } from 'node:http';
-import { createInterface } from 'node:readline';
 import { setTimeout } from 'node:timers/promises';
 
 import { persistify } from 'rx-persistify';
@@ -19,7 +18,7 @@ const server = createServer(feed.handle).listen(Number(port), host);
 await once(server, 'listening');
 
 const over = new AbortController();
-createInterface({ input: process.stdin }).once('line', () => over.abort());
+process.once('SIGTERM', () => over.abort());
 for (let number = store.size + 1; !over.signal.aborted; number++) {
   await store.setAndSave(`number ${number}`, number);
   console.log(number);

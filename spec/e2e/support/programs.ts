@@ -20,6 +20,18 @@ export async function startSeededTelemetry(test: Test, { changesPerSecond = 0, k
   return dashboardOf(start(test, process.execPath, [builtProgram('seeded-telemetry'), await temporaryDirectory(test), String(changesPerSecond), String(keys)]));
 }
 
+/** A server of a store whose entries are numbers, on which it counts on. */
+export interface CountingProcess extends Running {
+  /** How far it has counted, all of it saved. */
+  readonly counted: () => number;
+}
+
+export async function startCounting(test: Test, directory: string, port: number): Promise<CountingProcess> {
+  const running = start(test, process.execPath, [builtProgram('counting-server'), directory, String(port)]);
+  await running.printed(/\n/);
+  return { ...running, counted: () => Number(/(\d+)\n[^\n]*$/.exec(running.stdout())?.[1] ?? 0) };
+}
+
 async function dashboardOf(running: Running): Promise<DashboardProcess> {
   const printed = /^Dashboard: (http:\S+)$/m;
   await running.printed(printed);
