@@ -40,12 +40,12 @@ const storeLayer = layers.findIndex((names) => names[0] === 'store');
 /** What several providers of Node have in common: when to look whether another process has committed to a file, how a driver is loaded, and how a directory is made that outlives a power cut; learned by measuring, and not to be had twice. */
 const forNode = ['providers/file-signs.ts', 'providers/load-peer.ts', 'providers/make-directory.ts'];
 /** What a concrete provider may know of the library: the contract, how options are checked, and what those of databases have in common. */
-const contract = ['errors.ts', 'mutation.ts', 'change.ts', 'check-options.ts', 'aborted.ts', 'providers/provider.ts', 'providers/packed-batch.ts', 'providers/left-out.ts', 'providers/left-out-text.ts', 'providers/subscriptions.ts', 'providers/shared-access.ts', 'providers/log-place.ts', ...forNode];
+const contract = ['errors.ts', 'mutation.ts', 'change.ts', 'check-options.ts', 'aborted.ts', 'providers/provider.ts', 'providers/apply-batch.ts', 'providers/packed-batch.ts', 'providers/left-out.ts', 'providers/left-out-text.ts', 'providers/subscriptions.ts', 'providers/shared-access.ts', 'providers/log-place.ts', ...forNode];
 const providerFolders = [...new Set(files.flatMap(({ path }) => folderOf(path) ?? []))].filter((folder) => folder.startsWith('providers/'));
 const core = files.filter(({ path }) => folderOf(path) === undefined && !path.startsWith('conformance/') && !forNode.includes(path));
 
 /** Packages that belong to one provider. */
-const drivers: Readonly<Record<string, string>> = { 'better-sqlite3': 'providers/sqlite/', pg: 'providers/postgres/', 'fs-extra': 'providers/json-file/' };
+const drivers: Readonly<Record<string, string>> = { 'better-sqlite3': 'providers/sqlite/', pg: 'providers/postgres/', idb: 'providers/indexed-db/', 'fs-extra': 'providers/json-file/' };
 
 describe('imports', () => {
   it('are read at all', () => {
@@ -89,9 +89,13 @@ describe('imports', () => {
     expect(files.filter(({ path, imports }) => !path.startsWith('server/') && imports.some((imported) => imported.startsWith('server/'))).map(({ path }) => path)).toEqual([]);
   });
 
-  it.each(['server/', 'providers/remote/'])('of %s are no Node module, as it runs wherever fetch is', (folder) => {
+  it.each([
+    ['server/', []],
+    ['providers/remote/', []],
+    ['providers/indexed-db/', ['idb']],
+  ])('of %s are no Node module, as it runs wherever its platform is', (folder, own) => {
     const packages = files.filter(({ path }) => path.startsWith(folder)).flatMap((file) => file.packages);
-    expect([...new Set(packages)].sort()).toEqual(['rxjs', 'zod/mini']);
+    expect([...new Set(packages)].sort()).toEqual([...own, 'rxjs', 'zod/mini']);
   });
 
   it('of the conformance suite are those of a provider, and no runner', () => {
@@ -119,7 +123,7 @@ describe('imports', () => {
   });
 });
 
-describe.each(['index.ts', 'node/index.ts', 'server/index.ts', 'providers/remote/index.ts'])('%s', (index) => {
+describe.each(['index.ts', 'node/index.ts', 'server/index.ts', 'providers/remote/index.ts', 'providers/indexed-db/index.ts'])('%s', (index) => {
   it('has named exports and nothing else', () => {
     const { statements } = ts.createSourceFile('index.ts', text(index), ts.ScriptTarget.Latest);
     expect(statements).not.toEqual([]);
@@ -134,7 +138,7 @@ describe('sideEffects: false', () => {
 
   it('is claimed', () => {
     expect(manifest.sideEffects).toBe(false);
-    expect(entries).toEqual(expect.arrayContaining(['.', './json-file', './sqlite', './server', './remote', './node', './conformance']));
+    expect(entries).toEqual(expect.arrayContaining(['.', './json-file', './sqlite', './server', './remote', './indexed-db', './node', './conformance']));
   });
 
   it.each(entries)('is true of %s: importing it touches no global and starts nothing', async (entry) => {

@@ -23,8 +23,9 @@ const example = firstExample(readFileSync(join(root, 'README.md'), 'utf8'));
 /** Minified, gzipped: rxjs 7 and zod/mini are most of it. A new dependency, or the whole of one, goes beyond. */
 const gzipBound = 42_000;
 const remoteGzipBound = 47_000;
+const indexedDbGzipBound = 49_000;
 
-describe('the package, installed from its tarball with rxjs beside it', () => {
+describe('the package, installed from its tarball with rxjs and idb beside it', () => {
   let project: string;
 
   beforeAll(async () => {
@@ -34,7 +35,7 @@ describe('the package, installed from its tarball with rxjs beside it', () => {
     await run('npm', ['pack', '--ignore-scripts', '--pack-destination', project], { cwd: root });
     const tarball = readdirSync(project).find((name) => name.endsWith('.tgz'));
     if (tarball === undefined) throw new Error('npm pack made no tarball.');
-    await run('npm', ['install', '--no-audit', '--no-fund', '--prefer-offline', `./${tarball}`, 'rxjs@7'], { cwd: project });
+    await run('npm', ['install', '--no-audit', '--no-fund', '--prefer-offline', `./${tarball}`, 'rxjs@7', 'idb@8'], { cwd: project });
   }, 120_000);
 
   afterAll(() => rm(project, { recursive: true, force: true }));
@@ -105,6 +106,7 @@ describe('the package, installed from its tarball with rxjs beside it', () => {
     ['rx-persistify/conformance', ['rxjs']],
     ['rx-persistify/server', ['rxjs', 'zod/mini']],
     ['rx-persistify/remote', ['rxjs', 'zod/mini']],
+    ['rx-persistify/indexed-db', ['rxjs', 'zod/mini', 'idb']],
   ])('loads no Node builtin and no driver with %s', async (entry, packages) => {
     const loaded = await loadedBy(entry);
     expect(loaded.filter((specifier) => isBuiltin(specifier))).toEqual([]);
@@ -204,6 +206,18 @@ describe('the package, installed from its tarball with rxjs beside it', () => {
       expect(bytes).toBeLessThan(remoteGzipBound);
     });
 
+    it(`the core with indexed-db, idb, rxjs and all takes less than ${indexedDbGzipBound / 1_000} kB minified and gzipped, without any Node module`, async () => {
+      const contents = "export { persistify } from 'rx-persistify'; export { flushWhenHidden, indexedDb } from 'rx-persistify/indexed-db';";
+      const { outputFiles, metafile } = await build({ stdin: { contents, resolveDir: project }, bundle: true, platform: 'browser', format: 'iife', globalName: 'page', minify: true, write: false, metafile: true, logLevel: 'silent' });
+      const imported = Object.values(metafile.inputs).flatMap(({ imports }) => imports.map(({ path, original }) => original ?? path));
+      expect(imported).toContain('idb');
+      expect(imported.filter((specifier) => isBuiltin(specifier))).toEqual([]);
+      const bytes = gzipSync(outputFiles[0]?.text ?? '', { level: 9 }).length;
+      console.log(`the core with indexed-db in a browser: ${(bytes / 1_000).toFixed(1)} kB minified and gzipped`);
+      expect(bytes).toBeGreaterThan(gzipBound); // it is in it
+      expect(bytes).toBeLessThan(indexedDbGzipBound);
+    });
+
     it('follows a store over its feed with nothing but what browsers have', async () => {
       const { outputFiles, metafile } = await build({ stdin: { contents: remotePage, resolveDir: project }, bundle: true, platform: 'browser', format: 'iife', minify: true, write: false, metafile: true, logLevel: 'silent' });
       const imported = Object.values(metafile.inputs).flatMap(({ imports }) => imports.map(({ path, original }) => original ?? path));
@@ -266,6 +280,7 @@ const consumer = `
 import { memory, persistify, SaveError, StoreClosedError, type Change, type Failure, type Provider, type Save, type Store, type ErrorCode } from 'rx-persistify';
 import { jsonFile } from 'rx-persistify/json-file';
 import { flushOnExit, type Closable, type ExitSignal, type FlushOnExitOptions, type Unsaved } from 'rx-persistify/node';
+import { flushWhenHidden, indexedDb, type Flushable, type IndexedDbOptions } from 'rx-persistify/indexed-db';
 import { sqlite } from 'rx-persistify/sqlite';
 import { providerConformance } from 'rx-persistify/conformance';
 import { remote } from 'rx-persistify/remote';
@@ -274,7 +289,8 @@ import type { Observable } from 'rxjs';
 
 interface Prefs { theme: 'dark' | 'light'; fontSize: number }
 
-const providers: readonly Provider[] = [remote({ url: 'https://example.org/feed', headers: { Authorization: 'Bearer …' } }), memory(), jsonFile({ directory: './data' }), sqlite({ file: './data/app.sqlite' })];
+const inPages: IndexedDbOptions = { durability: 'relaxed' };
+const providers: readonly Provider[] = [indexedDb(inPages), remote({ url: 'https://example.org/feed', headers: { Authorization: 'Bearer …' } }), memory(), jsonFile({ directory: './data' }), sqlite({ file: './data/app.sqlite' })];
 for (const provider of providers) {
   const stores = persistify(provider).withBatch({ size: 10, intervalMs: 50 }).withRetry({ maxAttempts: 3 }).throwOnFailure(false);
   await using prefs: Store<Prefs> = await stores.open<Prefs>('prefs', { signal: new AbortController().signal });
@@ -286,7 +302,8 @@ for (const provider of providers) {
   const signals: readonly ExitSignal[] = ['SIGTERM', 'SIGHUP'];
   const options: FlushOnExitOptions = { deadlineMs: 1_000, signals, report: (unsaved: readonly Unsaved[]) => console.log(unsaved.map(({ store, unsaved, keys, error }) => [store, unsaved, keys, error.message])) };
   const takeBacks: (() => void)[] = [flushOnExit(prefs), flushOnExit([prefs]), flushOnExit(closables, options)];
-  for (const takeBack of takeBacks) takeBack();
+  const flushables: Set<Flushable> = new Set<Flushable>([prefs, await stores.openCache('other')]);
+  for (const takeBack of [...takeBacks, flushWhenHidden(prefs), flushWhenHidden(flushables)]) takeBack();
   const theme: 'dark' | 'light' | undefined = prefs.get('theme');
   const size$: Observable<number | undefined> = prefs.get$('fontSize');
   const isSaved: boolean = await prefs.setAndSave('fontSize', 14);
@@ -302,6 +319,7 @@ for (const provider of providers) {
 
 const refused = `
 import { memory, persistify } from 'rx-persistify';
+import { flushWhenHidden, indexedDb } from 'rx-persistify/indexed-db';
 import { flushOnExit } from 'rx-persistify/node';
 const prefs = await persistify(memory()).open<{ theme: string; fontSize: number }>('prefs');
 prefs.set('theme', 14); // refused
@@ -313,6 +331,8 @@ persistify(memory()).withBatch({ sise: 10 }); // refused
 flushOnExit(persistify(memory()).open('prefs')); // refused
 flushOnExit(prefs, { signals: ['SIGKILL'] }); // refused
 flushOnExit(prefs, { deadline: 5 }); // refused
+flushWhenHidden(persistify(memory()).open('prefs')); // refused
+indexedDb({ durability: 'full' }); // refused
 `;
 
 /** Writes down what is asked for, as it was written. Runs in a thread of its own. */

@@ -48,7 +48,9 @@ describe('each snippet of the README', () => {
     const { outputText } = ts.transpileModule(snippets[index] ?? '', { compilerOptions: { module: ts.ModuleKind.ESNext, target: ts.ScriptTarget.ES2023 } });
     const isTest = outputText.includes("from 'vitest'");
     await writeFile(file, outputText);
-    const program = isTest ? [vitest, 'run', '--root', folder, '--config', config, file] : [file];
+    // A page's storage, which Node has not.
+    const browser = outputText.includes('rx-persistify/indexed-db') ? ['--import', import.meta.resolve('fake-indexeddb/auto')] : [];
+    const program = isTest ? [vitest, 'run', '--root', folder, '--config', config, file] : [...browser, file];
     const { stderr } = await promisify(execFile)(process.execPath, program, { cwd: workingDirectory, env: { ...process.env, DATABASE_URL: server.url() } });
     expect(stderr).toBe('');
   });

@@ -10,6 +10,8 @@ declare global {
   var counts: Store<Record<string, number>>;
   /** What changes told, in short. */
   var told: string[];
+  /** Saves what there was no room for. */
+  var saveNotes: () => Promise<boolean>;
 }
 
 describeInChromium('Stores in IndexedDB', (browser) => {
@@ -110,16 +112,111 @@ describeInChromium('Stores in IndexedDB', (browser) => {
     await expect.poll(() => contents(other)).toEqual({ draft: 1 });
   });
 
-  it.each(['goes to another page', 'is closed'])('are saved when the user %s', async (how) => {
+  it.each(['goes to another page', 'loads it anew', 'closes it'])('are saved when the user leaves the page at once: he %s', async (how) => {
     const context = await browser.context();
     const page = await openIn(await context.newPage(), 3_600_000);
     await page.evaluate(() => {
       rx.flushWhenHidden(counts);
       for (let index = 0; index < 500; index++) counts.set(`draft ${index}`, index);
     });
-    if (how === 'is closed') await page.close({ runBeforeUnload: true });
+    if (how === 'closes it') await page.close({ runBeforeUnload: true });
+    else if (how === 'loads it anew') await page.reload();
     else await page.goto('about:blank');
     const other = await openIn(await context.newPage());
     await expect.poll(() => other.evaluate(() => counts.size)).toBe(500);
+  });
+
+  it('are as they were at one moment when the page is closed in the midst of writing, and have what was acknowledged', async () => {
+    const context = await browser.context();
+    for (let round = 0; round < 5; round++) {
+      const page = await openIn(await context.newPage(), 1);
+      let acknowledged = 0;
+      await page.exposeFunction('acknowledge', (count: number) => (acknowledged = count));
+      await page.evaluate(async (first) => {
+        rx.flushWhenHidden(counts);
+        // Each transaction leaves all keys equal.
+        const write = async (): Promise<void> => {
+          for (let count = first; ; count++) {
+            counts.transaction(() => {
+              for (let key = 0; key < 20; key++) counts.set(`key ${key}`, count);
+            });
+            if (count % 5 === 0) {
+              await counts.flush();
+              await (Reflect.get(globalThis, 'acknowledge') as (count: number) => Promise<void>)(count);
+            } else if (count % 3 === 0) await new Promise((resolve) => setTimeout(resolve, 1));
+          }
+        };
+        write().catch(() => undefined);
+        await new Promise((resolve) => setTimeout(resolve, 300));
+      }, round * 100_000);
+      await page.close({ runBeforeUnload: true });
+      const next = await openIn(await context.newPage());
+      const values = new Set(Object.values(await contents(next)));
+      expect(values.size).toBe(1);
+      expect([...values][0]).toBeGreaterThanOrEqual(acknowledged);
+      expect(acknowledged).toBeGreaterThan(round * 100_000);
+      await next.close();
+    }
+  });
+
+  it('tell when there is no more room, lose nothing, and are saved when there is', async () => {
+    const page = await browser.page();
+    await page.goto(address);
+    const session = await page.context().newCDPSession(page);
+    // Before anything is stored: Chromium remembers for a while how much room there was.
+    await session.send('Storage.overrideQuotaForOrigin', { origin: new URL(address).origin, quotaSize: 5_000_000 });
+    await openIn(page);
+    await page.evaluate(() => counts.setAndSave('before', 1));
+    const failure = await page.evaluate(async () => {
+      const notes = await rx.persistify(rx.indexedDb()).withRetry({ maxAttempts: 3, delayMs: 10 }).open<Record<string, string>>('notes');
+      const tellings: string[] = [];
+      notes.errors$.subscribe(({ error, attempt, fatal }) => tellings.push(`${error.message} ${'kind' in error ? String(error.kind) : ''} ${attempt} ${fatal}`));
+      for (let index = 0; index < 20; index++) notes.set(`note ${index}`, String(index).repeat(1_000_000));
+      const outcome = await notes.flush().catch((error: unknown) => (error instanceof Error ? error.name : error));
+      globalThis.saveNotes = () => notes.flush();
+      return { outcome, tellings };
+    });
+    expect(failure.outcome).toBe('SaveError');
+    expect(failure.tellings).toHaveLength(1);
+    expect(failure.tellings[0]).toMatch(/QuotaExceededError\); this site may store no more.* halt 1 true$/);
+    expect(await page.evaluate(() => counts.setAndSave('small', 2))).toBe(true);
+    await session.send('Storage.overrideQuotaForOrigin', { origin: new URL(address).origin });
+    await page.evaluate(() => saveNotes());
+    await page.reload();
+    await openIn(page);
+    expect(await contents(page)).toEqual({ before: 1, small: 2 });
+    expect(await page.evaluate(async () => (await rx.persistify(rx.indexedDb()).open('notes')).size)).toBe(20);
+  });
+
+  it('hold the longest value that they say they hold, in any letters', async () => {
+    const page = await openIn(await browser.page());
+    const length = await page.evaluate(async () => {
+      const open = () => rx.persistify(rx.indexedDb()).open<Record<string, string>>('notes');
+      await (await open()).setAndSave('long', `${'a'.repeat(63_999_990)}Ж`); // two bytes a letter for the one that is not Latin
+      return (await open()).get('long')?.length;
+    });
+    expect(length).toBe(63_999_991);
+  });
+
+  it('tell when the data of the site is deleted under them, and show and save what is there then', async () => {
+    const context = await browser.context();
+    const tabs = [await openIn(await context.newPage()), await openIn(await context.newPage())];
+    for (const tab of tabs) {
+      await tab.evaluate(() => {
+        globalThis.told = [];
+        counts.errors$.subscribe(({ error }) => told.push(error.code));
+      });
+    }
+    await tabs[0]?.evaluate(() => counts.setAndSave('before', 1));
+    for (const tab of tabs) await expect.poll(() => contents(tab)).toEqual({ before: 1 });
+    const session = await context.newCDPSession(tabs[0] ?? (await context.newPage()));
+    await session.send('Storage.clearDataForOrigin', { origin: new URL(address).origin, storageTypes: 'indexeddb' });
+    for (const tab of tabs) {
+      await expect.poll(() => tab.evaluate(() => told)).toContain('DATA_LOST');
+      await expect.poll(() => contents(tab)).toEqual({});
+    }
+    await tabs[1]?.evaluate(() => counts.setAndSave('after', 2));
+    for (const tab of tabs) await expect.poll(() => contents(tab)).toEqual({ after: 2 });
+    expect(await Promise.all(tabs.map((tab) => tab.evaluate(() => told.filter((code) => code === 'DATA_LOST'))))).toEqual([['DATA_LOST'], ['DATA_LOST']]);
   });
 });

@@ -230,7 +230,7 @@ describe('opening', () => {
   });
 
   it('claims no more than the browser can do', async () => {
-    expect((await tab(freshDatabase())()).session.capabilities).toEqual({ shared: true, durability: 'power' });
+    expect((await tab(freshDatabase())()).session.capabilities).toEqual({ shared: true, durability: 'power', maxValueBytes: 64_000_000 });
     expect((await tab(freshDatabase(), { durability: 'relaxed' })()).session.capabilities.durability).toBe('process');
     const begin = Reflect.get(IDBDatabase.prototype, 'transaction') as (this: IDBDatabase, ...args: unknown[]) => IDBTransaction;
     vi.spyOn(IDBDatabase.prototype, 'transaction').mockImplementation(function (this: IDBDatabase, ...args) {
