@@ -3,6 +3,7 @@ import { beforeAll, expect, it, type TestContext } from 'vitest';
 
 import { freePort, host } from '../../demos/support/free-port.ts';
 import { temporaryDirectory } from '../demos/run-demo.ts';
+import { Proxy } from '../support/proxy.ts';
 import type { Heard } from './pages/remote.ts';
 import { describeInChromium } from './support/chromium.ts';
 import { breaksIn } from './support/dashboard-page.ts';
@@ -18,6 +19,8 @@ describeInChromium('A store that a page follows', (browser) => {
   interface Scene {
     readonly context: BrowserContext;
     readonly page: Page;
+    /** What lies between page and server. */
+    readonly wire: Proxy;
     /** Kills the server that counts, and starts it again on the same port. */
     readonly restart: () => Promise<void>;
     /** Ends the server in order; resolves to how far it has counted. */
@@ -29,18 +32,22 @@ describeInChromium('A store that a page follows', (browser) => {
     readonly connection: (state: string) => Promise<void>;
   }
 
-  async function open(test: TestContext): Promise<Scene> {
+  /** @param timeoutMs the silence after which a connection counts as broken; the server is heard of ten times a second. */
+  async function open(test: TestContext, timeoutMs = 30_000): Promise<Scene> {
     const [directory, port] = [await temporaryDirectory(test), await freePort()];
     let server = await startCounting(test, directory, port);
+    const wire = await Proxy.to(port);
+    test.onTestFinished(() => wire.close());
     const context = await browser.context();
     const page = await context.newPage();
     await page.goto(program);
-    await page.evaluate((url) => follow(url), `http://${host}:${port}/feed`);
+    await page.evaluate(([url, silence]) => follow(url, silence), [`http://${host}:${wire.port}/feed`, timeoutMs] as const);
     const heard = (): Promise<Heard> => page.evaluate(() => globalThis.heard);
     const count = (): Promise<number> => page.evaluate(() => globalThis.heard.numbers.length);
     return {
       context,
       page,
+      wire,
       heard,
       counted: () => server.counted(),
       restart: async () => {
@@ -82,17 +89,17 @@ describeInChromium('A store that a page follows', (browser) => {
     expect(numbers.length - told.length).toBeLessThanOrEqual(kills);
   });
 
-  it('is followed through times without a network: the page says so, and is told what it missed, and nothing twice', async (test) => {
-    const { context, page, end, heard, hear, connection, counted } = await open(test);
+  /** Goes away and comes again three times, each as told: it is seen to be away, and nothing is missed and nothing told twice. */
+  async function expectNothingMissed({ page, end, heard, hear, connection, counted }: Scene, leave: () => Promise<void> | void, comeBack: () => Promise<void> | void): Promise<void> {
     for (let time = 0; time < 3; time++) {
       await hear(20);
-      await context.setOffline(true);
+      await leave();
       await connection('reconnecting');
       const { length } = (await heard()).numbers;
       const then = counted();
       await expect.poll(counted).toBeGreaterThan(then + 50);
       expect((await heard()).numbers.length).toBe(length);
-      await context.setOffline(false);
+      await comeBack();
       await connection('connected');
     }
     await hear(20);
@@ -103,5 +110,27 @@ describeInChromium('A store that a page follows', (browser) => {
     expect(isReloaded).toBe(false); // the server knew where the page was
     expect(breaksIn(numbers)).toEqual([]);
     expect([numbers[0], numbers.at(-1)]).toEqual([1, last]);
+  }
+
+  it('is told what it missed while the browser was offline', async (test) => {
+    const scene = await open(test);
+    const { context, wire } = scene;
+    await expectNothingMissed(
+      scene,
+      async () => {
+        await context.setOffline(true); // which leaves alone what is connected already
+        wire.cutAll();
+      },
+      () => context.setOffline(false),
+    );
+  });
+
+  it('is told what it missed while a cable was pulled, of which there was no sign but silence', async (test) => {
+    const scene = await open(test, 1_000);
+    await expectNothingMissed(
+      scene,
+      () => scene.wire.blackhole(),
+      () => scene.wire.mend(),
+    );
   });
 });

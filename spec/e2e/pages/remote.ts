@@ -15,7 +15,7 @@ export interface Heard {
 
 declare global {
   /** Follows the store at `url` from now on; resolves when it is open. */
-  var follow: (url: string) => Promise<void>;
+  var follow: (url: string, timeoutMs: number) => Promise<void>;
   var heard: Heard;
   /** The numbers that the store has. */
   var contents: () => number[];
@@ -23,8 +23,8 @@ declare global {
 
 globalThis.heard = { numbers: [], takenBack: [], connections: [], isReloaded: false };
 
-globalThis.follow = async (url) => {
-  const store = await persistify(remote({ url })).withRetry({ delayMs: 50, maxDelayMs: 200 }).open<Record<string, number>>('numbers');
+globalThis.follow = async (url, timeoutMs) => {
+  const store = await persistify(remote({ url, timeoutMs })).withRetry({ delayMs: 50, maxDelayMs: 200 }).open<Record<string, number>>('numbers');
   heard.numbers.push(...store.values());
   store.changes$.subscribe(note);
   store.status$.subscribe(({ connection }) => {

@@ -13,7 +13,7 @@ import { host } from '../../../demos/support/free-port.ts';
 const [directory = '', port = ''] = process.argv.slice(2);
 
 const store = await persistify(jsonFile({ directory })).open<Record<string, number>>('numbers');
-const feed = serveFeed(store, { cors: '*' });
+const feed = serveFeed(store, { cors: '*', heartbeatMs: 100 });
 const server = createServer(feed.handle).listen(Number(port), host);
 await once(server, 'listening');
 
