@@ -1,9 +1,10 @@
 import type { Status } from 'rx-persistify';
+import { from, map, toArray } from 'rxjs';
 import { describe, expect, it } from 'vitest';
 
 import { lineOf, panelsFor } from '../../demos/dashboard/model/panels.ts';
 import { plotData } from '../../demos/dashboard/model/plot-data.ts';
-import { combineStatuses } from '../../demos/dashboard/model/standing.ts';
+import { combineStatuses, holdTrouble } from '../../demos/dashboard/model/standing.ts';
 import { trendOf } from '../../demos/dashboard/model/trend.ts';
 import type { Sample } from '../../demos/telemetry/history.ts';
 
@@ -72,5 +73,13 @@ describe('how stores stand together', () => {
   it('is stale since the first of them is', () => {
     const since = (staleSince: number): Partial<Status> => ({ connection: { state: 'reconnecting', staleSince } });
     expect(combineStatuses([status('idle', since(9)), status('idle', since(7)), status('idle', { connection: { state: 'connected' } })]).connection).toEqual({ state: 'reconnecting', staleSince: 7 });
+  });
+
+  it('is in trouble until it has saved, whatever is tried meanwhile', () => {
+    const saved = (state: Status['state'], lastSavedAt: number): Status => status(state, { lastSavedAt });
+    const course = [saved('saving', 1), saved('retrying', 1), saved('saving', 1), saved('failing', 1), saved('pending', 1), saved('saving', 1), saved('pending', 2), saved('saving', 2), saved('retrying', 2), saved('idle', 2)];
+    let states: readonly string[] = [];
+    from(course).pipe(holdTrouble(), map(({ state }) => state), toArray()).subscribe((told) => (states = told));
+    expect(states).toEqual(['saving', 'retrying', 'retrying', 'failing', 'failing', 'failing', 'pending', 'saving', 'retrying', 'idle']);
   });
 });

@@ -1,4 +1,5 @@
 import type { Connection, Status } from 'rx-persistify';
+import { scan, type MonoTypeOperatorFunction } from 'rxjs';
 
 import { byUrgency } from '../../telemetry/saving.ts';
 
@@ -21,4 +22,16 @@ export function combineStatuses(statuses: readonly Status[]): Standing {
     lastSavedAt: savedAt.length === 0 ? undefined : Math.max(...savedAt),
     connection: staleSince.length === 0 ? { state: 'connected' } : { state: 'reconnecting', staleSince: Math.min(...staleSince) },
   };
+}
+
+/** A store whose attempts to save fail is `retrying` or `failing` until it has saved: that another attempt is under way is no news. */
+export function holdTrouble(): MonoTypeOperatorFunction<Status> {
+  return scan((before, status) => {
+    const isOver = status.state === 'idle' || status.state === 'closed' || status.lastSavedAt !== before.lastSavedAt;
+    return isTrouble(before.state) && !isTrouble(status.state) && !isOver ? { ...status, state: before.state } : status;
+  });
+}
+
+export function isTrouble(state: Status['state']): boolean {
+  return state === 'retrying' || state === 'failing';
 }

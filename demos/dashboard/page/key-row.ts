@@ -5,6 +5,7 @@ import type { Measurement } from '../../telemetry/history.ts';
 import { formatValue, metricOf } from '../../telemetry/metrics.ts';
 import { timeOf } from '../../telemetry/view.ts';
 import { trendOf } from '../model/trend.ts';
+import { ChangeMark } from './change-mark.ts';
 import { CURRENT } from './stores.ts';
 import { Telemetry } from './telemetry.ts';
 
@@ -45,10 +46,11 @@ export class KeyRow implements OnInit {
   ngOnInit(): void {
     this.measurement = toSignal(this.#store.get$(this.key()), { requireSync: true, injector: this.#injector });
     let before = this.text();
+    let mark: ChangeMark | undefined;
     effect(
       () => {
         const text = this.text();
-        if (text !== before) markChanged(this.cell().nativeElement);
+        if (text !== before) (mark ??= new ChangeMark(this.cell().nativeElement)).show();
         before = text;
       },
       { injector: this.#injector },
@@ -58,11 +60,4 @@ export class KeyRow implements OnInit {
   #format(value: number | undefined): string {
     return value === undefined ? '–' : formatValue(this.metric().unit, value);
   }
-}
-
-/** A change is seen for a moment, unless somebody asked for less motion. */
-function markChanged(cell: HTMLElement): void {
-  if (matchMedia('(prefers-reduced-motion: reduce)').matches) return;
-  for (const running of cell.getAnimations()) running.cancel();
-  cell.animate([{ backgroundColor: 'var(--mark)' }, { backgroundColor: 'transparent' }], { duration: 700, easing: 'ease-out' });
 }

@@ -13,7 +13,7 @@ import { Telemetry } from './telemetry.ts';
     <button type="button" class="state saving" [class]="tone()" popovertarget="saving-details" aria-haspopup="dialog" [attr.aria-label]="'Saving: ' + word() + '. Show more'">
       <span class="dot"></span><span class="word">{{ word() }}</span>
       <span class="figures">
-        <span class="count">{{ standing().pending || '' }}</span><span class="wide"> · last saved {{ savedAt() }}</span>
+        <span class="count">{{ standing().pending || '' }}</span><span class="wide">last saved {{ savedAt() }}</span>
       </span>
     </button>
     <div id="saving-details" class="popover" popover role="dialog" aria-label="Saving" (toggle)="isOpen.set($event.newState === 'open')">

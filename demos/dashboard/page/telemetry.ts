@@ -4,7 +4,7 @@ import { combineLatest, distinctUntilChanged, map, throttleTime } from 'rxjs';
 
 import { sortSamples, type Sample } from '../../telemetry/history.ts';
 import { compareMetrics } from '../../telemetry/metrics.ts';
-import { combineStatuses } from '../model/standing.ts';
+import { combineStatuses, holdTrouble } from '../model/standing.ts';
 import { CURRENT, SAMPLES } from './stores.ts';
 
 /** No more often is anything drawn that is made of all samples. */
@@ -37,7 +37,7 @@ export class Telemetry {
     { requireSync: true },
   );
 
-  readonly standing = toSignal(combineLatest([this.#current.status$, this.#samples.status$]).pipe(map(combineStatuses)), { requireSync: true });
+  readonly standing = toSignal(combineLatest([this.#current.status$.pipe(holdTrouble()), this.#samples.status$.pipe(holdTrouble())]).pipe(map(combineStatuses)), { requireSync: true });
   readonly isStale = computed(() => this.standing().connection.state === 'reconnecting');
 
   /** The moment that is pointed at in a chart. */

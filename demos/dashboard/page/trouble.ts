@@ -2,6 +2,7 @@ import { AsyncPipe } from '@angular/common';
 import { ChangeDetectionStrategy, Component, computed, inject } from '@angular/core';
 import { map } from 'rxjs';
 
+import { isTrouble } from '../model/standing.ts';
 import { SavingFeed } from './saving-feed.ts';
 import { Telemetry } from './telemetry.ts';
 
@@ -21,6 +22,6 @@ import { Telemetry } from './telemetry.ts';
 })
 export class Trouble {
   protected readonly telemetry = inject(Telemetry);
-  protected readonly isFailing = computed(() => ['retrying', 'failing'].includes(this.telemetry.standing().state));
+  protected readonly isFailing = computed(() => isTrouble(this.telemetry.standing().state));
   protected readonly error$ = inject(SavingFeed).facts$.pipe(map(({ error }) => error));
 }
