@@ -7,6 +7,11 @@ export interface DashboardProcess extends Running {
   readonly address: string;
 }
 
+export interface SeededProcess extends DashboardProcess {
+  /** How many changes it has made by now, give or take a second's. */
+  readonly changes: () => number;
+}
+
 /** Where `tsc -b spec/e2e/programs` puts them. */
 export const builtProgram = (name: string): string => fileURLToPath(new URL(`../../../build/spec/e2e/programs/${name}.js`, import.meta.url));
 
@@ -16,8 +21,9 @@ export function startTelemetry(test: Test, directory: string, port = 0): Promise
 }
 
 /** The same for a machine that is made up, on which `keys` values change so many times a second besides. */
-export async function startSeededTelemetry(test: Test, { changesPerSecond = 0, keys = 0 } = {}): Promise<DashboardProcess> {
-  return dashboardOf(start(test, process.execPath, [builtProgram('seeded-telemetry'), await temporaryDirectory(test), String(changesPerSecond), String(keys)]));
+export async function startSeededTelemetry(test: Test, { changesPerSecond = 0, keys = 0 } = {}): Promise<SeededProcess> {
+  const dashboard = await dashboardOf(start(test, process.execPath, [builtProgram('seeded-telemetry'), await temporaryDirectory(test), String(changesPerSecond), String(keys)]));
+  return { ...dashboard, changes: () => Number(/^.*changes (\d+)\n/s.exec(dashboard.stdout())?.[1] ?? 0) };
 }
 
 /** A server of a store whose entries are numbers, on which it counts on. */
