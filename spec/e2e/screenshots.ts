@@ -1,5 +1,5 @@
 // Not a spec: `npm run screenshots` makes the pictures of the dashboard by it, of a machine that is made up, always the same.
-import { mkdir } from 'node:fs/promises';
+import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 
 import { expect, it, onTestFinished } from 'vitest';
@@ -7,6 +7,7 @@ import { expect, it, onTestFinished } from 'vitest';
 import { describeInChromium } from './support/chromium.ts';
 import { DashboardPage, drawn } from './support/dashboard-page.ts';
 import { startSeededTelemetry } from './support/programs.ts';
+import { smallPng } from './support/small-png.ts';
 
 const folder = join(import.meta.dirname, '../../demos/dashboard/screenshots');
 
@@ -26,9 +27,10 @@ describeInChromium('Pictures of the dashboard', (browser) => {
       await dashboard.row(key).click();
       await expect.poll(async () => (await drawn(dashboard.history(key).locator('canvas'))).pixels).toBeGreaterThan(1_000);
     }
-    await dashboard.saving.getByText('Saved').waitFor();
-    await mkdir(folder, { recursive: true });
-    const picture = await page.screenshot({ path: join(folder, `${name}.png`), animations: 'disabled' });
+    await dashboard.saving.getByText('Saved', { exact: true }).waitFor();
+    const picture = await smallPng(await page.screenshot({ animations: 'disabled' }), await browser.page());
     expect(picture.length).toBeLessThan(150_000); // it is in the repository
+    await mkdir(folder, { recursive: true });
+    await writeFile(join(folder, `${name}.png`), picture);
   });
 });
