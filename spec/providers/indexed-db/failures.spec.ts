@@ -62,6 +62,18 @@ describe('a database that fails', () => {
     expect(await dictionary.texts()).toEqual(new Map());
   });
 
+  it('halts when a request finds no more room, and others only say that it is over', async () => {
+    const dictionary = await tab(freshDatabase())();
+    const get = Reflect.get(IDBObjectStore.prototype, 'get') as (this: IDBObjectStore, ...args: unknown[]) => IDBRequest;
+    vi.spyOn(IDBObjectStore.prototype, 'get').mockImplementationOnce(function (this: IDBObjectStore, ...args) {
+      const request = get.apply(this, args);
+      Object.defineProperty(this.transaction, 'error', { value: new DOMException('', 'QuotaExceededError') });
+      queueMicrotask(() => this.transaction.abort());
+      return request;
+    });
+    await expect(dictionary.write(set('a'))).rejects.toMatchObject({ kind: 'halt', outcomeUnknown: false });
+  });
+
   it('may have stored what it was asked to commit when it fails then', async () => {
     const dictionary = await tab(freshDatabase())();
     vi.spyOn(IDBTransaction.prototype, 'commit').mockImplementationOnce(function (this: IDBTransaction) {
@@ -145,6 +157,16 @@ describe('a database that is deleted while it is open', () => {
     const again = new Told(reader, { version: 2 });
     await writer.write(set('c', '1'));
     await again.reaches(3);
+  });
+
+  it('has the feed reset also where nothing has been committed to it since', async () => {
+    const database = freshDatabase();
+    const dictionary = await tab(database)();
+    await dictionary.write(set('a', '1'));
+    await dictionary.texts();
+    await deleteDB(database);
+    await dictionary.write({ type: 'expire', key: 'a', version: 1 });
+    await new Told(dictionary, { version: 1 }).resets();
   });
 
   it('is noticed by a store that only watches, which then shows what is there', async () => {
