@@ -10,6 +10,7 @@ const changesPerSecond = 1_000;
 const [stretches, stretchMs, warmMs] = [6, 5_000, 4_000];
 /** So many more are measured at most, to tell what grows from what others on the machine do. */
 const mostExtra = 6;
+const timeout = 3 * (warmMs + (stretches + mostExtra) * stretchMs);
 /** A change that is kept somewhere takes more. */
 const bytesOfAChange = 64;
 
@@ -66,11 +67,11 @@ describeInChromium('The dashboard, told of a thousand changes a second for thirt
     expect(grownIn(measured)).toEqual([]);
   }
 
-  it('of few keys, each many times a second, takes no more time and memory in the end than in the beginning', async (test) => {
+  it('of few keys, each many times a second, takes no more time and memory in the end than in the beginning', { timeout }, async (test) => {
     await expectFlat(test, 14, 'cpu');
   });
 
-  it('of as many keys as changes, with more rows than a screen has, neither', async (test) => {
+  it('of as many keys as changes, with more rows than a screen has, neither', { timeout }, async (test) => {
     await expectFlat(test, 1_000, 'sensor.0100');
   });
 });
