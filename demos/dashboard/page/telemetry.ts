@@ -22,8 +22,9 @@ export class Telemetry {
   readonly keys = toSignal(
     this.#current.entries$.pipe(
       throttleTime(drawEveryMs, undefined, throughout),
-      map((entries) => entries.map(([key]) => key).sort(compareMetrics)),
-      distinctUntilChanged((before, now) => before.join('\0') === now.join('\0')),
+      map((entries) => entries.map(([key]) => key)),
+      distinctUntilChanged((before, now) => before.join('\0') === now.join('\0')), // else many would be sorted ten times a second
+      map((keys) => keys.toSorted(compareMetrics)),
     ),
     { requireSync: true },
   );

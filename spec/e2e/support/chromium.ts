@@ -11,7 +11,7 @@ const executablePath = [process.env['CHROMIUM'] ?? '', ...known].find((path) => 
 const howToGetIt = 'install it (Debian: apt-get install chromium), or name it by the environment variable CHROMIUM';
 
 /** As root there is no sandbox, and the pages are our own; the rest keeps it from calling home. */
-const flags = ['--no-sandbox', '--disable-gpu', '--no-first-run', '--disable-background-networking', '--disable-component-update', '--disable-sync'];
+const flags = ['--no-sandbox', '--disable-gpu', '--no-first-run', '--disable-background-networking', '--disable-component-update', '--disable-sync', '--disable-lcd-text'];
 
 /** One Chromium for the specs of a group. What is asked for in a test is gone when it has ended; what is asked for before all, after all. */
 export interface Chromium {
