@@ -2,7 +2,7 @@ import { expect, it } from 'vitest';
 
 import { freePort, host } from '../../demos/support/free-port.ts';
 import { temporaryDirectory } from '../demos/run-demo.ts';
-import { Proxy } from '../support/proxy.ts';
+import { Proxy } from '../support/network/proxy.ts';
 import { describeInChromium } from './support/chromium.ts';
 import { breaksIn, DashboardPage, drawn } from './support/dashboard-page.ts';
 import { startTelemetry } from './support/programs.ts';

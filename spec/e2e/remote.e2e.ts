@@ -3,7 +3,7 @@ import { beforeAll, expect, it, type TestContext } from 'vitest';
 
 import { freePort, host } from '../../demos/support/free-port.ts';
 import { temporaryDirectory } from '../demos/run-demo.ts';
-import { Proxy } from '../support/proxy.ts';
+import { Proxy } from '../support/network/proxy.ts';
 import type { Heard } from './pages/remote.ts';
 import { describeInChromium } from './support/chromium.ts';
 import { breaksIn } from './support/dashboard-page.ts';
