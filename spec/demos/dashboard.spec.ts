@@ -63,16 +63,16 @@ describe.concurrent('the dashboard', () => {
   it('tells by its feed what is measured, and how saving goes', async (test) => {
     const { address } = await startServed(test);
     const current = await follow<Current>(test, address, 'current');
-    await expect.poll(() => [...current.keys()]).toEqual(expect.arrayContaining(['cpu', 'memory.used', 'loop.max']));
+    await test.expect.poll(() => [...current.keys()]).toEqual(expect.arrayContaining(['cpu', 'memory.used', 'loop.max']));
     const before = current.get('cpu')?.at ?? 0;
-    await expect.poll(() => current.get('cpu')?.at).toBeGreaterThan(before);
+    await test.expect.poll(() => current.get('cpu')?.at).toBeGreaterThan(before);
 
     const samples = await follow<Slots>(test, address, 'samples');
-    await expect.poll(() => sortSamples(samples.values()).at(-1)?.values).toHaveProperty('cpu');
+    await test.expect.poll(() => sortSamples(samples.values()).at(-1)?.values).toHaveProperty('cpu');
     const facts = await follow<SavingFacts>(test, address, 'saving');
     expect(facts.get('place')).toMatch(/telemetry\.sqlite$/);
-    await expect.poll(() => facts.get('saved')).toBeGreaterThan(0);
-    await expect.poll(() => current.status.lastSavedAt).toBeGreaterThan(0); // that of the server
+    await test.expect.poll(() => facts.get('saved')).toBeGreaterThan(0);
+    await test.expect.poll(() => current.status.lastSavedAt).toBeGreaterThan(0); // that of the server
     expect(facts.get('error')).toBeUndefined();
   });
 
@@ -136,7 +136,7 @@ describe('telemetry in PostgreSQL', () => {
     await run.printed(line);
     const facts = await follow<SavingFacts>(test, line.exec(run.stdout())?.[1] ?? '', 'saving');
     expect(facts.get('place')).toBe(`PostgreSQL at 127.0.0.1:${server.port}/postgres`);
-    await expect.poll(() => facts.get('saved')).toBeGreaterThan(0);
+    await test.expect.poll(() => facts.get('saved')).toBeGreaterThan(0);
     run.process.kill('SIGINT');
     const first = await run.ended;
     expect([first.stderr, first.code]).toEqual(['', 130]);

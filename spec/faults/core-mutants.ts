@@ -73,7 +73,7 @@ export const coreMutants: readonly Mutant[] = [
   {
     name: 'core: values are nested however deep',
     edits: [
-      { file: 'json-value.js', find: 'if (path.length >= MAX_DEPTH)', replace: 'if (path.length >= 5000)' },
+      { file: 'json-value.js', find: 'if (depth >= MAX_DEPTH)', replace: 'if (depth >= 5000)' },
     ],
     row: 13,
     fault: 'keys and values',

@@ -61,7 +61,7 @@ export const killMutants: readonly Mutant[] = [
   {
     name: 'json-file: the directory is not flushed (fsync)',
     edits: [
-      { file: 'providers/json-file/durable-file.js', find: 'await handle.sync();', replace: '' },
+      { file: 'providers/make-directory.js', find: 'await handle.sync();', replace: '' },
     ],
     row: 3,
     fault: 'after the first acknowledgement',
