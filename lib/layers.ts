@@ -698,6 +698,7 @@ export class Layers<V> {
   }
 
   #dropPending(overlay: Overlay<V>): void {
+    if (overlay.under !== undefined) overlay.under.over = undefined; // which would else, once saved, take it for what is above
     this.#pending = this.#pending.filter((other) => other !== overlay);
     this.#pendingBytes -= sizeOf(overlay);
   }

@@ -3,6 +3,7 @@ import { describe, expect, it } from 'vitest';
 
 import { Layers } from '../lib/layers.ts';
 import { Lifetimes } from '../lib/lifetimes.ts';
+import { isMortal } from '../lib/overlay.ts';
 import { DeadlinesModel } from './deadlines-model.ts';
 
 const TTL_MS = 1_000;
@@ -62,6 +63,23 @@ describe('Layers with deadlines', () => {
     model.expire(1);
     model.rebase([], ['a'], [], 100, 0); // another process has ended it
     expect(layers.takeFlight()?.mutations).toEqual([{ type: 'expire', key: 'a', version: 0 }]);
+  });
+
+  it('have nothing over an entry any more when its touch is saved, where one after it was void as another process had written', () => {
+    const { layers, model } = modelled();
+    const touchIt = (): void => {
+      const entry = layers.view.get('a');
+      if (entry !== undefined && isMortal(entry)) layers.touch(entry);
+    };
+    layers.load('a', { value: 1, version: 1, expiresAt: model.now + TTL_MS });
+    touchIt();
+    const flight = layers.takeFlight();
+    touchIt();
+    layers.rebaseEntry('a', { value: 2, json: '2', version: 2, expiresAt: model.now + TTL_MS }, String, []);
+    if (flight !== undefined) layers.settle(flight, 3, new Set());
+    expect(layers.view.get('a')).toMatchObject({ value: 2, version: 2, overlay: undefined });
+    layers.drop('a'); // as a cache does
+    expect(layers.view.has('a')).toBe(false);
   });
 });
 
