@@ -305,7 +305,7 @@ describe('a process with a store that is read only', () => {
   it('follows large commits without holding the event loop', async () => {
     const directory = await scratch();
     const store = await Store.open(directory);
-    const commits = Array.from({ length: 3 }, (_, round) => Array.from({ length: 50_000 }, (_each, index) => ({ type: 'set', key: `key ${index}`, json: `{"round":${round},"index":${index}}` }) as const));
+    const commits = Array.from({ length: 5 }, (_, round) => Array.from({ length: 50_000 }, (_each, index) => ({ type: 'set', key: `key ${index}`, json: `{"round":${round},"index":${index}}` }) as const));
     const measuring = new Process(`
       import { monitorEventLoopDelay } from 'node:perf_hooks';
       import { jsonFile } from 'rx-persistify/json-file';
@@ -321,12 +321,15 @@ describe('a process with a store that is read only', () => {
         last = performance.now();
         cpu = process.cpuUsage();
       }, 0);
-      let count = 0;
+      const holds = [];
       session.watch({ version }).subscribe(async commit => {
-        if (++count < 3) return;
+        await new Promise((resolve) => setTimeout(resolve, 50)); // until the ticker has seen how long it took
+        holds.push(longest);
+        longest = 0;
+        if (holds.length < ${commits.length}) return;
         clearInterval(ticker);
         await session.close();
-        console.log(commit.entries.length, longest);
+        console.log(commit.entries.length, Math.min(...holds));
       });
       console.log('open');`);
     await measuring.line(0);
@@ -334,8 +337,9 @@ describe('a process with a store that is read only', () => {
       await store.write(...mutations);
       await delay(300);
     }
+    // The least of several: a garbage collection that falls into one lengthens it, and nothing shortens what is done in one go.
     const [count, longest] = (await measuring.line(1)).split(' ').map(Number);
     expect(count).toBe(50_000);
-    expect(longest).toBeLessThan(40);
+    expect(longest).toBeLessThan(30);
   });
 });
