@@ -41,11 +41,15 @@ describe('a driver that cannot be loaded as no file can be opened', () => {
 
 describe('a worker thread that cannot be started as no file can be opened', () => {
   it('is told as what passes, and started once files can be opened', async () => {
-    for (const spare of [4, 8, 12]) {
+    const told: string[] = [];
+    for (const spare of [4, 6, 8, 10, 12]) {
       const program = failuresOf(`sqlite({ file: ${file()} })`, spare);
-      expect(await program.line(0)).toMatch(/^retry The worker thread of the sqlite provider cannot be started now \(.*EMFILE/);
+      told.push(await program.line(0));
       expect(await program.line(1)).toBe('opened');
       await program.ended;
     }
+    // How many descriptors it takes to come so far differs from one Node to the next.
+    for (const line of told) expect(line).toMatch(/^(retry .*EMFILE|opened$)/);
+    expect(told).toContainEqual(expect.stringMatching(/^retry The worker thread of the sqlite provider cannot be started now \(/));
   });
 });
