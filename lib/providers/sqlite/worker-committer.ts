@@ -132,7 +132,8 @@ export class WorkerCommitter implements Committer {
       const message = `${this.#settings.file}: the worker thread died; what was under way may or may not be stored.`;
       return new ProviderError(message, { kind: 'retry', outcomeUnknown: true, cause });
     }
-    if (/\b(EMFILE|ENFILE|EAGAIN)\b/.test(cause.message)) {
+    // Node says it in several ways, as it depends on where it ran out of them.
+    if (/\b(EMFILE|ENFILE|EAGAIN)\b|too many open files/i.test(cause.message)) {
       const message = `The worker thread of the sqlite provider cannot be started now (${cause.message}): the process, or the system, may have no more files or threads. Close some, raise the limit (ulimit -n, -u), or use the option "worker: false".`;
       return new ProviderError(message, { kind: 'retry', cause });
     }
