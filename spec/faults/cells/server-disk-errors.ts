@@ -49,8 +49,12 @@ export function serverFailsForEver(storages: Storages, calls: Failing['calls']):
       const { subject, storage } = await opened(storages, cell);
       const processes = [await server.server.pid(), ...(await writersOf(server))];
       const injection = await failCalls(processes, join(cell.directory, 'strace'), { calls, error: 'EIO', when: `${cell.random.magnitude(1, 20)}+` });
-      await subject.live(200);
-      expect(await subject.flush()).toBe(false);
+      let isSaved = true; // as long as the server has not come to the call from which on they fail
+      for (let rounds = 0; rounds < 40 && isSaved; rounds++) {
+        await subject.live(200);
+        isSaved = await subject.flush();
+      }
+      expect(isSaved).toBe(false);
       expect(subject.failures).toContainEqual(expect.objectContaining({ operation: 'save', fatal: true, willRetry: false }));
       await delay(500);
       tally['calls failed'] += await injection.heal();
