@@ -132,7 +132,7 @@ export class Writes {
   #set(key: string, input: unknown, atLimit: AtLimit, ttlMs: number | undefined, isUpdate: boolean): void {
     this.checkWritable();
     const layers = this.#layers;
-    const { lifetimes } = layers;
+    const { lifetimes, revision } = layers;
     let present = layers.view.get(key);
     if (present === undefined) checkKey(key); // what is there was checked when it came
     const { format } = this.#config;
@@ -140,10 +140,9 @@ export class Writes {
     const json = format.toText(value);
     this.#checkStorable(key, json);
     if (atLimit === 'throw' && this.#transaction?.atLimit !== 'ignore') this.#config.limits.check(key, json);
-    if (present !== undefined && isMortal(present) && !layers.isVisible(present)) {
-      this.#expire(present);
-      present = undefined;
-    }
+    if (present !== undefined && isMortal(present) && !layers.isVisible(present)) this.#expire(present);
+    // A schema, a codec, an accessor of the value, or who hears that something has ended, may have written the key meanwhile.
+    if (layers.revision !== revision) present = layers.view.get(key);
     const previous = present?.value;
     const own = isUpdate && present !== undefined && isMortal(present) ? lifetimes.ownTtl(present) : ttlMs;
     const expiresAt = isUpdate && present !== undefined ? lifetimes.deadlineKept(present) : lifetimes.deadline(ttlMs);

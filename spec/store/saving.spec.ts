@@ -38,6 +38,22 @@ describe('saving', () => {
     await store.close();
   });
 
+  it('has one mutation of a key that an accessor of its new value has written, too', async () => {
+    const provider = controlledProvider();
+    const store = await persistify(provider).open<Record<string, unknown>>('a');
+    const value = {
+      get seen() {
+        store.set('a', 'by the accessor');
+        return true;
+      },
+    };
+    store.set('a', value);
+    await store.flush();
+    expect(provider.attempts[0]?.mutations).toEqual([{ type: 'set', key: 'a', json: '{"seen":true}' }]);
+    expect([store.size, store.unsaved.length, store.status.pending]).toEqual([1, 0, 0]);
+    await store.close();
+  });
+
   it('happens by time, counted from the first', async () => {
     const provider = controlledProvider();
     const store = await persistify(provider).withBatch({ size: 100, intervalMs: 5_000 }).open('a');

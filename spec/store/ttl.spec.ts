@@ -37,6 +37,20 @@ describe('an entry with a deadline', () => {
 
   afterEach(() => store.close());
 
+  it('that has ended, and is set again by who hears of it, may be set by the call that found it ended', async () => {
+    const changes: unknown[] = [];
+    store.changes$.subscribe((change) => {
+      if (change.type === 'expire') store.set('mortal', 2);
+      changes.push([change.type, change.type === 'set' ? [change.previous, change.value] : undefined]);
+    });
+    clockAt(1_000);
+    store.set('mortal', 3);
+    expect(changes).toEqual([['expire', undefined], ['set', [undefined, 2]], ['set', [2, 3]]]);
+    expect(store.status.pending).toBe(2);
+    await store.flush();
+    expect([...store]).toEqual([['kept', 0], ['mortal', 3]]);
+  });
+
   const every = async (): Promise<unknown> => {
     const seen: [unknown, string][] = [];
     store.forEach((value, key) => seen.push([value, key]));
