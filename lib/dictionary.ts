@@ -2,6 +2,7 @@ import { concat, defaultIfEmpty, defer, EMPTY, firstValueFrom, from, ignoreEleme
 
 import { abortReason, unlessAborted } from './aborted.ts';
 import type { Change, Failure, Origin, Quarantined, Save, Status } from './change.ts';
+import { hasEnded } from './deadline.ts';
 import { CorruptDataError, OptionsError, SaveError, type PersistifyError } from './errors.ts';
 import { Layers, type Difference, type LoadedEntry, type Settled } from './layers.ts';
 import { Lifetimes } from './lifetimes.ts';
@@ -176,9 +177,13 @@ export class Dictionary {
 
   /** The value of `key`, whose time begins anew by that, where it slides. */
   get(key: string): unknown {
-    const entry = this.layers.find(key);
-    if (entry?.expiresAt !== undefined) this.writes.slide(entry);
-    return entry?.value;
+    const { layers } = this;
+    const entry = layers.view.get(key);
+    if (entry?.expiresAt === undefined) return entry?.value;
+    const now = layers.lifetimes.now(); // once, as to read the clock takes longer than all else here
+    if (hasEnded(entry, now)) return undefined;
+    if (layers.lifetimes.isSliding) this.writes.slide(entry, now);
+    return entry.value;
   }
 
   touch(key: string): boolean {

@@ -98,8 +98,7 @@ export class Layers<V> {
   unsavedKeys(): string[] {
     const keys = new Set<string>();
     for (const clearing of [this.#flight?.cleared, this.#clearing]) for (const key of clearing?.keys() ?? []) keys.add(key);
-    for (const overlay of this.#flight?.overlays ?? []) keys.add(overlay.key);
-    for (const overlay of this.#pending) keys.add(overlay.key);
+    for (const { key } of [...(this.#flight?.overlays ?? []), ...this.#pending]) keys.add(key);
     for (const proposals of [this.#flight?.proposals, this.#proposals]) for (const key of proposals?.keys() ?? []) keys.add(key);
     return [...keys];
   }
@@ -138,12 +137,10 @@ export class Layers<V> {
     return this.view.size - this.lifetimes.endedCount;
   }
 
-  /** To be called when what has ended under `key` has expired. `expiresAt` of `Infinity`: it stays. */
-  set(key: string, value: V, json: string, group: TransactionGroup | undefined, expiresAt = Infinity): Entry<V> {
-    return this.setAt(key, this.view.get(key), value, json, group, expiresAt);
-  }
-
-  /** The same where it was looked up already what is under `key`, which costs as much as all else here. */
+  /**
+   * Sets `key`, under which the view has `entry`: whoever calls has looked it up already, which costs as much as all else here. To
+   * be called when what has ended under it has expired. `expiresAt` of `Infinity`: it stays.
+   */
   setAt(key: string, entry: Entry<V> | undefined, value: V, json: string, group: TransactionGroup | undefined, expiresAt: number): Entry<V> {
     const cover: Cover<V> = { type: 'set', json, value, group, expiresAt: expiresAt === Infinity ? undefined : expiresAt };
     if (entry === undefined) return this.#insert(key, value, cover, expiresAt);
@@ -176,10 +173,10 @@ export class Layers<V> {
   }
 
   /** Begins the time of `entry` anew. Returns whether storage is to be told by that. */
-  slide(entry: Mortal<V>): boolean {
+  slide(entry: Mortal<V>, now = this.lifetimes.now()): boolean {
     const { expiresAt } = entry;
     const restore = this.#undo === undefined ? undefined : this.lifetimes.restorer(entry);
-    const isToBeTold = this.lifetimes.slide(entry) !== undefined;
+    const isToBeTold = this.lifetimes.slide(entry, now) !== undefined;
     if (restore !== undefined && entry.expiresAt !== expiresAt) this.#undo?.push(restore);
     if (isToBeTold) this.touch(entry);
     return isToBeTold;
@@ -305,7 +302,7 @@ export class Layers<V> {
     const settled: Settled<V> = { differences: [], accepted: [], unexpired: [], version, removed: [], isCleared: flight.cleared !== undefined && !leftOut.has(0) };
     const first = flight.cleared === undefined ? 0 : 1;
     for (const [index, overlay] of flight.overlays.entries()) {
-      if (leftOut.has(index + first)) this.#uncover(overlay, settled);
+      if (leftOut.size > 0 && leftOut.has(index + first)) this.#uncover(overlay, settled);
       else {
         this.#sink(overlay, version);
         if (overlay.type === 'delete' || overlay.type === 'expire') settled.removed.push(overlay.key);
@@ -518,11 +515,11 @@ export class Layers<V> {
   }
 
   #insert(key: string, value: V, cover: Cover<V>, expiresAt: number): Entry<V> {
-    const below = this.#hidden.get(key);
-    const quarantined = this.quarantined.get(key);
+    const below = lookUp(this.#hidden, key);
+    const quarantined = lookUp(this.quarantined, key);
     if (this.#undo !== undefined) this.#undoInsert(key, below, quarantined, this.#undo);
-    this.#hidden.delete(key);
-    this.quarantined.delete(key);
+    if (below !== undefined) this.#hidden.delete(key);
+    if (quarantined !== undefined) this.quarantined.delete(key);
     const overlay = this.#layOver(key, below, asBase(quarantined), cover);
     const entry = entryOf(key, value, 0, overlay, expiresAt);
     this.view.set(key, entry);
@@ -539,10 +536,10 @@ export class Layers<V> {
   }
 
   #deleteUnseen(key: string, cover: Cover<V>): void {
-    const below = this.#hidden.get(key);
-    const quarantined = this.quarantined.get(key);
+    const below = lookUp(this.#hidden, key);
+    const quarantined = lookUp(this.quarantined, key);
     if (this.#undo !== undefined) this.#undoInsert(key, below, quarantined, this.#undo);
-    this.quarantined.delete(key);
+    if (quarantined !== undefined) this.quarantined.delete(key);
     this.#hidden.set(key, this.#layOver(key, below, asBase(quarantined), cover));
   }
 
@@ -704,8 +701,7 @@ export class Layers<V> {
   }
 
   #overlayOf(key: string): Overlay<V> | undefined {
-    // What is hidden is in no entry, and is looked for first, as it is few.
-    return (this.#hidden.size > 0 ? this.#hidden.get(key) : undefined) ?? this.view.get(key)?.overlay;
+    return lookUp(this.#hidden, key) ?? this.view.get(key)?.overlay; // what is hidden is in no entry
   }
 
   *#overlays(): Generator<[string, Overlay<V>]> {
@@ -765,6 +761,11 @@ export class Layers<V> {
   }
 }
 
+/** For maps that are mostly empty: to look into an empty one takes as long as into a full one. */
+function lookUp<T>(map: ReadonlyMap<string, T>, key: string): T | undefined {
+  return map.size > 0 ? map.get(key) : undefined;
+}
+
 /** What storage holds of an entry that nothing but a `touch` lies over. */
 function storedValue<V>({ value, version, expiresAt }: Entry<V>): StoredValue<V> {
   return stored(value, version, expiresAt === undefined ? undefined : deadlineOf({ expiresAt }));
@@ -779,7 +780,7 @@ function mutationOf<V>(overlay: Overlay<V>): Mutation {
   if (type === 'touch') return { type, key, expiresAt: expiresAt ?? Infinity };
   // Never a plain delete: what is not known to be there may be another process's.
   if (type === 'expire') return { type, key, version: base !== undefined && 'value' in base ? base.version : 0 };
-  if (json === undefined) return group === undefined ? { type: 'delete', key } : { type: 'delete', key, ...numberOf(group) };
+  if (json === undefined) return { type: 'delete', key, ...numberOf(group) };
   if (group === undefined) return expiresAt === undefined ? { type: 'set', key, json } : { type: 'set', key, json, expiresAt };
   return { type: 'set', key, json, ...(expiresAt === undefined ? undefined : { expiresAt }), ...numberOf(group) };
 }

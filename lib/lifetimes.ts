@@ -71,10 +71,10 @@ export class Lifetimes<V> {
   }
 
   /** Begins the time of a live entry anew. Returns its deadline if storage should be told. */
-  slide(entry: Mortal<V>): number | undefined {
+  slide(entry: Mortal<V>, now = this.now()): number | undefined {
     const ttlMs = this.ownTtl(entry) ?? this.#ttl?.ms ?? Infinity;
     const before = deadlineOf(entry);
-    const deadline = deadlineAfter(this.now(), ttlMs);
+    const deadline = deadlineAfter(now, ttlMs);
     if (!(deadline > before) || deadline === Infinity) return undefined;
     const step = ttlMs / LAZINESS;
     if (slidTo(deadline) === deadline) {

@@ -267,15 +267,14 @@ export class Saver<V> {
     return { flight, batch: { number: this.#batchNumber, writer: this.#config.writer, mutations: flight.mutations } };
   }
 
-  #write({ batch }: Shipment<V>): Observable<BatchResult> {
-    return defer(() => this.#config.session.write(batch, { signal: this.#abort.signal })).pipe(
-      map((result) => checkResult(result, batch.mutations.length)),
-      catchError((error: unknown) => {
-        // It is not said which mutation is refused, but of one alone it is clear.
-        if (!(error instanceof ProviderError) || error.kind !== 'refuse' || batch.mutations.length > 1) throw error;
-        return of<BatchResult>({ version: 0, leftOut: [{ index: 0, reason: 'refused', message: error.message }] });
-      }),
-    );
+  async #write({ batch }: Shipment<V>): Promise<BatchResult> {
+    try {
+      return checkResult(await this.#config.session.write(batch, { signal: this.#abort.signal }), batch.mutations.length);
+    } catch (error) {
+      // It is not said which mutation is refused, but of one alone it is clear.
+      if (!(error instanceof ProviderError) || error.kind !== 'refuse' || batch.mutations.length > 1) throw error;
+      return { version: 0, leftOut: [{ index: 0, reason: 'refused', message: error.message }] };
+    }
   }
 
   #tell(event: WriteEvent<Shipment<V>, BatchResult>): void {
@@ -312,7 +311,8 @@ export class Saver<V> {
     const refused = new Map<string, string>();
     const saved: string[] = [];
     let bytes = flight.bytes;
-    for (const [index, mutation] of batch.mutations.entries()) {
+    // Where all was taken and nobody hears of it, nothing is to be told of each.
+    for (const [index, mutation] of leftOut.size > 0 || this.#saves.observed ? batch.mutations.entries() : []) {
       if (mutation.type === 'clear') continue;
       const reason = leftOut.get(index);
       if (reason === undefined) saved.push(mutation.key);

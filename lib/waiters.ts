@@ -75,7 +75,7 @@ export class Waiters {
 
   #takeUpTo(revision: number): Waiter[] {
     const end = this.#waiting.findIndex((waiter) => waiter.revision > revision);
-    return this.#waiting.splice(0, end === -1 ? this.#waiting.length : end);
+    return this.#waiting.splice(0, end === -1 ? Infinity : end);
   }
 }
 

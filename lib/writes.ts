@@ -260,10 +260,10 @@ export class Writes {
   }
 
   /** Begins the time of what is there anew, where it slides. */
-  slide(entry: Entry<unknown>): void {
+  slide(entry: Entry<unknown>, now?: number): void {
     const layers = this.#layers;
     if (this.#isClosed || !isMortal(entry) || !layers.lifetimes.isSliding || this.isReadOnly) return;
-    if (layers.slide(entry)) this.#announce();
+    if (layers.slide(entry, now)) this.#announce();
   }
 
   /** Has every deadline that has moved saved. */

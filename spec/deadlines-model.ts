@@ -81,7 +81,7 @@ export class DeadlinesModel {
     const before = this.#layers.view.get(key);
     if (before !== undefined) this.#hidden.add(before.value);
     this.#layers.seq++;
-    this.#layers.set(key, value, String(value), this.#group, deadline);
+    this.#layers.setAt(key, this.#layers.view.get(key), value, String(value), this.#group, deadline);
     this.#called({ type: 'set', key, value, deadline, revision: this.revision });
     this.#told = new Map(this.#told).set(key, value);
   }

@@ -99,7 +99,7 @@ export class LayersModel {
     const value = { n: ++this.#number };
     this.#seq++;
     this.#layers.seq++;
-    this.#layers.set(key, value, JSON.stringify(value), this.#group);
+    this.#layers.setAt(key, this.#layers.view.get(key), value, JSON.stringify(value), this.#group, Infinity);
     this.#called('set', key, JSON.stringify(value));
   }
 
@@ -109,7 +109,7 @@ export class LayersModel {
     if (present === undefined || present.isBad) return;
     this.#seq++;
     this.#layers.seq++;
-    this.#layers.set(key, JSON.parse(present.json) as Value, present.json, this.#group);
+    this.#layers.setAt(key, this.#layers.view.get(key), JSON.parse(present.json) as Value, present.json, this.#group, Infinity);
     this.#called('set', key, present.json);
   }
 

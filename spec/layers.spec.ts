@@ -369,7 +369,7 @@ function layersOf(stored: Readonly<Record<string, number>>, bad: readonly string
 
 function set(layers: Layers<number>, key: string, value: number, group?: TransactionGroup): void {
   layers.seq++;
-  layers.set(key, value, String(value), group);
+  layers.setAt(key, layers.view.get(key), value, String(value), group, Infinity);
 }
 
 function remove(layers: Layers<number>, key: string, group?: TransactionGroup): void {

@@ -1,4 +1,4 @@
-import { buffer, connect, Observable, timer, type OperatorFunction, type SchedulerLike, type Subscription } from 'rxjs';
+import { buffer, defer, Observable, timer, type OperatorFunction, type SchedulerLike, type Subscriber, type Subscription } from 'rxjs';
 
 export interface BatchConfig {
   /** A batch closes with this many. */
@@ -16,38 +16,43 @@ export interface BatchConfig {
  *
  * Not `bufferTime`: idle, it emits an empty array each interval for ever, cannot flush, and holds the process.
  */
-export function batchMutations<T>(config: BatchConfig): OperatorFunction<T, T[]> {
-  return connect((mutations$) => mutations$.pipe(buffer(batchEnds(mutations$, config))));
-}
+export function batchMutations<T>({ size, intervalMs, scheduler, flush$ }: BatchConfig): OperatorFunction<T, T[]> {
+  return (mutations$) =>
+    defer(() => {
+      let target: Subscriber<T>;
+      const gathered$ = new Observable<T>((subscriber) => void (target = subscriber));
+      // `buffer` subscribes to those first, and then to what closes the batches, which passes on and counts in one go: a source
+      // shared by both would tell each mutation twice, for as much as it takes to write it.
+      const ends$ = new Observable<void>((subscriber) => {
+        let count = 0;
+        let due: Subscription | undefined;
 
-/** When a batch is to close. Not the three ways merged: a mutation would pass through ten functions where it is only to be counted. */
-function batchEnds(mutations$: Observable<unknown>, { size, intervalMs, scheduler, flush$ }: BatchConfig): Observable<void> {
-  return new Observable((subscriber) => {
-    let count = 0;
-    let due: Subscription | undefined;
+        const stopTimer = (): void => {
+          due?.unsubscribe();
+          due = undefined;
+        };
+        /** The next batch begins before this one is passed on, as whoever receives it may make a mutation at once. */
+        const end = (): void => {
+          count = 0;
+          stopTimer();
+          subscriber.next();
+        };
+        const error = (cause: unknown): void => subscriber.error(cause);
 
-    const stopTimer = (): void => {
-      due?.unsubscribe();
-      due = undefined;
-    };
-    /** The next batch begins before this one is passed on, as whoever receives it may make a mutation at once. */
-    const end = (): void => {
-      count = 0;
-      stopTimer();
-      subscriber.next();
-    };
-    const error = (cause: unknown): void => subscriber.error(cause);
-
-    subscriber.add(stopTimer);
-    subscriber.add(flush$.subscribe({ next: end, error }));
-    subscriber.add(
-      mutations$.subscribe({
-        next: () => {
-          if (++count >= size) end();
-          else due ??= timer(intervalMs, scheduler).subscribe(end);
-        },
-        error,
-      }),
-    );
-  });
+        subscriber.add(stopTimer);
+        subscriber.add(flush$.subscribe({ next: end, error }));
+        subscriber.add(
+          mutations$.subscribe({
+            next: (mutation) => {
+              target.next(mutation);
+              if (++count >= size) end();
+              else due ??= timer(intervalMs, scheduler).subscribe(end);
+            },
+            error,
+            complete: () => target.complete(),
+          }),
+        );
+      });
+      return gathered$.pipe(buffer(ends$));
+    });
 }

@@ -3,9 +3,9 @@ import {
   concat,
   concatMap,
   connect,
+  defaultIfEmpty,
   defer,
   EMPTY,
-  endWith,
   filter,
   finalize,
   ignoreElements,
@@ -81,6 +81,9 @@ export function writeBatches<B, R>(config: WriteConfig<B, R>): OperatorFunction<
     let head: B | undefined;
     let asked = false;
     const spent$ = new Subject<boolean>();
+    /** What there is to tell before a series of attempts has ended. One for all, as a lone write is to take little time. */
+    const news$ = new Subject<WriteEvent<B, R>>();
+    const rest$ = pause$.pipe(take(1), ignoreElements());
 
     /** The batch at the head; if that one had been left over, then also what has gathered behind it. */
     const drain = (maxAttempts: number): Observable<WriteEvent<B, R>> =>
@@ -89,17 +92,18 @@ export function writeBatches<B, R>(config: WriteConfig<B, R>): OperatorFunction<
         head ??= takeBatch();
         if (head === undefined) return EMPTY;
         spent$.next(false);
-        const attempts$ = attempt(head, write, { ...config, maxAttempts }).pipe(
-          tap((event) => {
-            if (event.type === 'saved') head = undefined;
-            if (event.type === 'failed' && !event.willRetry) spent$.next(true);
+        news$.next({ type: 'started', batch: head });
+        const outcome$ = attempt(head, write, { ...config, maxAttempts }, (failure) => news$.next(failure)).pipe(
+          tap(({ type }) => {
+            if (type === 'saved') head = undefined;
+            else spent$.next(true);
           }),
         );
-        const rest$ = defer(() => (isLeftOver && head === undefined ? drain(config.maxAttempts) : EMPTY));
-        return concat(attempts$, pause$.pipe(take(1), ignoreElements()), rest$);
+        if (!isLeftOver) return concat(outcome$, rest$);
+        return concat(outcome$, rest$, defer(() => (head === undefined ? drain(config.maxAttempts) : EMPTY)));
       });
 
-    const ended$ = closings$.pipe(ignoreElements(), endWith(undefined));
+    const ended$ = closings$.pipe(ignoreElements(), defaultIfEmpty(undefined));
     const probe$ = spent$.pipe(
       switchMap((areSpent) => (areSpent ? quietTimer(probeMs, scheduler) : EMPTY)),
       takeUntil(ended$),
@@ -115,7 +119,7 @@ export function writeBatches<B, R>(config: WriteConfig<B, R>): OperatorFunction<
     );
 
     // The probe is subscribed to first, so that it sees the end before the source's last batch is written.
-    return merge(probe$, between$.pipe(takeUntil(ended$)), demand$).pipe(
+    const outcomes$ = merge(probe$, between$.pipe(takeUntil(ended$)), demand$).pipe(
       concatMap((turn) => {
         if (turn === PROBE) return defer(() => (head === undefined ? EMPTY : drain(1)));
         if (typeof turn === 'function') {
@@ -127,40 +131,37 @@ export function writeBatches<B, R>(config: WriteConfig<B, R>): OperatorFunction<
           return drain(config.maxAttempts);
         });
       }),
+      finalize(() => news$.complete()),
     );
+    return merge(news$, outcomes$);
   });
 }
 
-/** One series of attempts to write one batch, ending in `saved` or in a failure that no retry follows. */
+/** One series of attempts to write one batch, ending in `saved` or in a failure that no retry follows; `onFailure` is told the others. */
 function attempt<B, R>(
   batch: B,
   write: (batch: B) => ObservableInput<R>,
   { maxAttempts, delayMs, maxDelayMs, retryable, random, scheduler }: WriteConfig<B, R>,
+  onFailure: (failure: WriteFailure<B>) => void,
 ): Observable<WriteEvent<B, R>> {
+  const startedAt = scheduler.now();
+  let attempts = 0;
   return defer(() => {
-    const startedAt = scheduler.now();
-    const failures$ = new Subject<WriteFailure<B>>();
-    let attempts = 0;
-
-    const outcome$ = defer(() => {
-      attempts++;
-      return write(batch);
-    }).pipe(
-      take(1),
-      throwIfEmpty(() => new Error('write() ended without a result.')),
-      map((result): WriteEvent<B, R> => ({ type: 'saved', batch, result, attempts, durationMs: scheduler.now() - startedAt })),
-      backoff({
-        maxAttempts,
-        delayMs,
-        maxDelayMs,
-        scheduler,
-        random,
-        retryable,
-        onRetry: (error, attempt, wait) => failures$.next({ type: 'failed', batch, error, attempt, maxAttempts, willRetry: true, delayMs: wait }),
-      }),
-      catchError((error: unknown) => of<WriteEvent<B, R>>({ type: 'failed', batch, error, attempt: attempts, maxAttempts, willRetry: false, delayMs: 0 })),
-      finalize(() => failures$.complete()),
-    );
-    return concat(of<WriteEvent<B, R>>({ type: 'started', batch }), merge(failures$, outcome$));
-  });
+    attempts++;
+    return write(batch);
+  }).pipe(
+    take(1),
+    throwIfEmpty(() => new Error('write() ended without a result.')),
+    map((result): WriteEvent<B, R> => ({ type: 'saved', batch, result, attempts, durationMs: scheduler.now() - startedAt })),
+    backoff({
+      maxAttempts,
+      delayMs,
+      maxDelayMs,
+      scheduler,
+      random,
+      retryable,
+      onRetry: (error, attempt, wait) => onFailure({ type: 'failed', batch, error, attempt, maxAttempts, willRetry: true, delayMs: wait }),
+    }),
+    catchError((error: unknown) => of<WriteEvent<B, R>>({ type: 'failed', batch, error, attempt: attempts, maxAttempts, willRetry: false, delayMs: 0 })),
+  );
 }

@@ -136,7 +136,7 @@ export const coreMutants: readonly Mutant[] = [
   {
     name: 'core: a batch whose attempts are spent loses its place at the head',
     edits: [
-      { file: 'streams/write-batches.js', find: "if (event.type === 'failed' && !event.willRetry)\n                    spent$.next(true);", replace: "if (event.type === 'failed' && !event.willRetry) {\n                    head = undefined;\n                    spent$.next(true);\n                }" },
+      { file: 'streams/write-batches.js', find: "if (type === 'saved')\n                    head = undefined;", replace: "head = undefined;\n                if (type === 'saved')\n                    return;" },
     ],
     row: 12,
     fault: 'throws synchronously',
