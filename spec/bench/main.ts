@@ -21,6 +21,7 @@ async function measureRows(options: Options): Promise<void> {
   const machine = describeMachine();
   console.log(`${sentenceOf(machine)}\n\n${headLine}`);
   const results: Result[] = [];
+  const startedAt = performance.now();
   let group = '';
   for await (const found of runRows(wanted, extent)) {
     for (const result of found) {
@@ -30,7 +31,7 @@ async function measureRows(options: Options): Promise<void> {
     }
     results.push(...found);
   }
-  console.log(`\n${[summaryLine(results), ...noiseLine(results)].join('\n')}`);
+  console.log(`\n${[summaryLine(results), ...noiseLine(results), `It took ${Math.round((performance.now() - startedAt) / 1e3)} s.`].join('\n')}`);
   await writeJson(json, { machine, extent, results });
   if (svg !== undefined) await writeFile(svg, chartOf(results));
   if (write) await writePage(machine, options, results);
@@ -51,8 +52,8 @@ async function measurePeers({ extent, rows: names, json, write }: Options): Prom
 function rowsFor({ extent, rows: names }: Options): readonly Row[] {
   const wanted = rows.filter(({ name, lines, rounds }) => {
     if (names.length > 0) return names.some((start) => name.startsWith(start));
-    if (extent === 'full') return true;
-    return extent === 'quick' ? rounds.quick > 0 : lines.some(({ budget }) => budget !== undefined);
+    if (extent === 'quick') return rounds.quick > 0;
+    return rounds.full > 0 && (extent === 'full' || lines.some(({ budget }) => budget !== undefined));
   });
   if (wanted.length === 0) throw new UsageError(`There is no such row; there are ${rows.map(({ name }) => name).join(', ')}.`);
   return wanted;

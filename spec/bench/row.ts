@@ -45,7 +45,7 @@ export interface Row {
   readonly name: string;
   readonly group: string;
   readonly lines: readonly Line[];
-  /** Rounds that count, in a quick run and in a full one. */
+  /** Rounds that count, in a quick run and in a full one; 0: it is no part of that. */
   readonly rounds: { readonly quick: number; readonly full: number };
   /** Rounds before those, while code is compiled and files grow. @default 1 */
   readonly warmUps?: number;

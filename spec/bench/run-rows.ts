@@ -22,7 +22,7 @@ export interface Order {
   readonly scene: Omit<Scene, 'defer'>;
 }
 
-/** Of a row that is no part of a quick run, and was asked for in one. */
+/** Of a row that is no part of such a run, and was asked for by name. */
 const fewestRounds = 3;
 
 const program = fileURLToPath(new URL('row-process.js', import.meta.url));
@@ -53,7 +53,7 @@ async function startPostgres({ defer }: CleanUps): Promise<Scene['postgres']> {
 
 async function runRow(row: Row, extent: Extent, postgres: Scene['postgres']): Promise<Rounds> {
   const isQuick = extent === 'quick';
-  const rounds = isQuick ? row.rounds.quick || fewestRounds : row.rounds.full;
+  const rounds = (isQuick ? row.rounds.quick : row.rounds.full) || fewestRounds;
   const directory = await mkdtemp(join(tmpdir(), 'rx-persistify-bench-'));
   const takeBack = onProcessEnd(() => rmSync(directory, { recursive: true, force: true }));
   try {

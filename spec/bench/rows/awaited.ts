@@ -9,8 +9,8 @@ const prefixes: Readonly<Record<Distance, string>> = { url: '', after1ms: 'after
 const far = { quick: 0, full: 15 };
 const storages = ['json-file', 'sqlite', 'sqlite-worker', 'postgres'] as const;
 
-/** Over the first 2,000 writes the processor's part of one falls to a third, as what they run through is compiled bit by bit. */
-const untilCompiled = 40;
+/** Over the first 5,000 writes the processor's part of one falls to a third, as what they run through is compiled bit by bit. */
+const untilCompiled = 100;
 
 /** One `setAndSave` after the other against as many bare commits. */
 function lone(storage: StorageName, distance: Distance = 'url'): Row {
@@ -32,7 +32,7 @@ function lone(storage: StorageName, distance: Distance = 'url'): Row {
     };
   };
   const line = { title: `one \`setAndSave\`, ${titles[storage]}${distances[distance]}`, limit: bareTitles[storage], unit: 'µs', ...(distance === 'url' ? { budget: { atMost: 1.5 } } : {}) } as const;
-  return { name: `${prefixes[distance]}one-${storage}`, group, lines: [line], rounds: distance === 'url' ? { quick: 15, full: 41 } : far, warmUps: distance === 'url' ? untilCompiled : 3, needsPostgres: storage === 'postgres', prepare };
+  return { name: `${prefixes[distance]}one-${storage}`, group, lines: [line], rounds: distance === 'url' ? { quick: 11, full: 41 } : far, warmUps: distance === 'url' ? untilCompiled : 3, needsPostgres: storage === 'postgres', prepare };
 }
 
 /** So many that wait at once, each for its own write and then for the next one, against a single one. */
