@@ -1,4 +1,7 @@
+/** People look into a `.json` file of this size. */
 const smallBytes = 1 << 20;
+/** A log of so many bytes takes about a second to be read at the next open, should the process be killed. */
+const leastBytes = 1 << 24;
 const mostLogs = 32;
 const idleMs = 1_000;
 const firstPauseMs = 1_000;
@@ -13,8 +16,8 @@ export interface FoldState {
 }
 
 /**
- * When to fold: as soon as the logs exceed 1 MiB and half the `.json` file, so that all folds together write a small multiple of
- * what was written anyway; and a small file after a second without a commit, so that people see it up to date.
+ * When to fold: as soon as the logs exceed 16 MiB and the `.json` file, so that all folds together write no more than twice what was
+ * written anyway; and a small file after a second without a commit, so that people see it up to date.
  * Its timers do not keep the process alive.
  */
 export class FoldSchedule {
@@ -39,7 +42,7 @@ export class FoldSchedule {
   /** To be called after each commit. */
   committed(): void {
     const { logBytes, logCount, jsonBytes } = this.#state();
-    if (logBytes > Math.max(smallBytes, jsonBytes / 2) || logCount > mostLogs) this.#due();
+    if (logBytes > Math.max(leastBytes, jsonBytes) || logCount > mostLogs) this.#due();
     else if (jsonBytes < smallBytes) this.#whenIdle();
   }
 
