@@ -29,12 +29,17 @@ export function lineOf(mutation: Mutation): string {
   }
 }
 
-/** One line of a log as it is read; `text` is a part of the buffer that was read. */
+/** One line of a log as it is read; `member` is a part of the buffer that was read: `"key":text`, as it stands in a `.json` file. */
 export type LoggedMutation =
-  | { readonly type: 'set'; readonly key: RawKey; readonly text: Buffer; readonly expiresAt: number | undefined }
+  | { readonly type: 'set'; readonly key: RawKey; readonly member: Buffer; readonly expiresAt: number | undefined }
   | { readonly type: 'delete'; readonly key: RawKey }
   | { readonly type: 'touch'; readonly key: RawKey; readonly expiresAt: number }
   | { readonly type: 'clear' };
+
+/** Where the text begins in a member with this key. */
+export function textStart(key: RawKey): number {
+  return key.length + 3;
+}
 
 const sign = { set: 0x3d, delete: 0x2d, touch: 0x7e, clear: 0x2a, quote: 0x22, colon: 0x3a };
 
@@ -49,7 +54,7 @@ export function mutationAt(bytes: Buffer, start: number, end: number): LoggedMut
   const key = rawKeyAt(bytes, keyStart + 1, keyEnd);
   const expiresAt = keyStart === start + 1 ? undefined : Number(bytes.toString('latin1', start + 1, keyStart));
   if (Number.isNaN(expiresAt)) return undefined;
-  if (type === sign.set && bytes[keyEnd + 1] === sign.colon) return { type: 'set', key, text: bytes.subarray(keyEnd + 2, end), expiresAt };
+  if (type === sign.set && bytes[keyEnd + 1] === sign.colon) return { type: 'set', key, member: bytes.subarray(keyStart, end), expiresAt };
   if (keyEnd !== end - 1) return undefined;
   if (type === sign.delete) return { type: 'delete', key };
   return type === sign.touch && expiresAt !== undefined ? { type: 'touch', key, expiresAt } : undefined;

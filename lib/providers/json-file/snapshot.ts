@@ -21,7 +21,8 @@ export async function letGo(snapshot: Snapshot): Promise<void> {
 /** One entry as it lies in a buffer. */
 export interface RawEntry {
   readonly key: RawKey;
-  readonly text: Buffer;
+  /** `"key":text` */
+  readonly member: Buffer;
   readonly expiresAt: number | undefined;
 }
 
@@ -40,8 +41,8 @@ export async function* rawEntries(snapshot: Snapshot, slices = new Slices()): As
     for await (const lines of entryLines(snapshot.json, slices)) yield* mergedLines(lines, index, deadlines, slices);
   }
   let rest: RawEntry[] = [];
-  for (const [key, { text, expiresAt }] of index.added()) {
-    rest.push({ key, text, expiresAt });
+  for (const entry of index.added()) {
+    rest.push(entry);
     if (rest.length < entriesAtOnce) continue;
     yield rest;
     rest = [];
@@ -66,11 +67,11 @@ async function* mergedLines(lines: Buffer, index: LogIndex, deadlines: ShardedMa
       if (unchangedFrom < at) found.push(lines.subarray(unchangedFrom, at));
       unchangedFrom = end;
       if (change?.type === 'set' && !change.moved) {
-        found.push({ key, text: change.text, expiresAt: change.expiresAt });
-        index.taken(key);
+        found.push(change);
+        change.isGone = true;
       } else if (change === undefined || change.type === 'touch') {
         const expiresAt = change === undefined ? deadline : laterDeadline(deadline, change.expiresAt);
-        found.push({ key, text: lines.subarray(keyEnd + 2, end - 2), expiresAt });
+        found.push({ key, member: lines.subarray(at, end - 2), expiresAt });
       }
     }
     at = end;
