@@ -107,11 +107,11 @@ function writeEntry(entry: RawEntry, indent: number | undefined, deadlines: stri
   // JSON has no Infinity; a deadline that never comes is none.
   if (entry.expiresAt !== undefined && Number.isFinite(entry.expiresAt)) deadlines.push(`"${entry.key}":${entry.expiresAt}`);
   if (indent === undefined) {
-    out.bytes(entry.member);
+    out.bytes(entry.bytes.subarray(entry.start, entry.end));
     out.bytes(memberEnd);
   } else {
-    const start = textStart(entry.key);
-    writeIndented(entry.member.toString('utf8', 0, start - 1), entry.member.subarray(start), indent, out);
+    const textAt = textStart(entry.key, entry.start);
+    writeIndented(entry.bytes.toString('utf8', entry.start, textAt - 1), entry.bytes.subarray(textAt, entry.end), indent, out);
   }
 }
 

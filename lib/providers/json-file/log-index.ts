@@ -1,16 +1,16 @@
 import type { RawKey } from './keys.ts';
-import { type LoggedMutation, mutationAt } from './log-lines.ts';
+import { type LoggedMutation, type Member, mutationAt } from './log-lines.ts';
 import { ShardedMap } from './sharded-map.ts';
 import type { Slices } from './slices.ts';
 
 /** What logs do to one key of the `.json` file beneath them. */
 export type Change = SetChange | { readonly type: 'delete' } | { readonly type: 'touch'; expiresAt: number };
 
-export interface SetChange {
+export interface SetChange extends Member {
   readonly type: 'set';
-  readonly key: RawKey;
-  /** `"key":text` */
-  member: Buffer;
+  bytes: Buffer;
+  start: number;
+  end: number;
   expiresAt: number | undefined;
   /** Whether the key was deleted before, so that it stands at the end, as in a Map, and no longer where it was. */
   readonly moved: boolean;
@@ -60,7 +60,7 @@ export class LogIndex {
   #apply(mutation: LoggedMutation): void {
     switch (mutation.type) {
       case 'set':
-        this.#set(mutation.key, mutation.member, mutation.expiresAt);
+        this.#set(mutation);
         break;
       case 'delete':
         this.#delete(mutation.key);
@@ -75,14 +75,16 @@ export class LogIndex {
     }
   }
 
-  #set(key: RawKey, member: Buffer, expiresAt: number | undefined): void {
+  #set({ key, bytes, start, end, expiresAt }: Extract<LoggedMutation, { type: 'set' }>): void {
     const before = this.#changes.get(key);
     if (before?.type === 'set') {
-      before.member = member;
+      before.bytes = bytes;
+      before.start = start;
+      before.end = end;
       before.expiresAt = expiresAt;
       return;
     }
-    const change: SetChange = { type: 'set', key, member, expiresAt, moved: before?.type === 'delete', isGone: false };
+    const change: SetChange = { type: 'set', key, bytes, start, end, expiresAt, moved: before?.type === 'delete', isGone: false };
     this.#arrivals.push(change);
     this.#changes.set(key, change);
   }

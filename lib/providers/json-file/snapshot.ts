@@ -1,6 +1,7 @@
 import type { JsonFile } from './json-file.ts';
-import { closingQuote, type RawKey, rawKeyAt } from './keys.ts';
+import { closingQuote, rawKeyAt } from './keys.ts';
 import { laterDeadline, LogIndex } from './log-index.ts';
+import type { Member } from './log-lines.ts';
 import { entryLines, readDeadlines } from './read-json.ts';
 import { type LogFile, readLog } from './read-log.ts';
 import type { ShardedMap } from './sharded-map.ts';
@@ -19,10 +20,7 @@ export async function letGo(snapshot: Snapshot): Promise<void> {
 }
 
 /** One entry as it lies in a buffer. */
-export interface RawEntry {
-  readonly key: RawKey;
-  /** `"key":text` */
-  readonly member: Buffer;
+export interface RawEntry extends Member {
   readonly expiresAt: number | undefined;
 }
 
@@ -71,7 +69,7 @@ async function* mergedLines(lines: Buffer, index: LogIndex, deadlines: ShardedMa
         change.isGone = true;
       } else if (change === undefined || change.type === 'touch') {
         const expiresAt = change === undefined ? deadline : laterDeadline(deadline, change.expiresAt);
-        found.push({ key, member: lines.subarray(at, end - 2), expiresAt });
+        found.push({ key, bytes: lines, start: at, end: end - 2, expiresAt });
       }
     }
     at = end;
