@@ -30,6 +30,11 @@ export class LogIndex {
     return this.#cleared;
   }
 
+  /** Whether the `.json` file says it all. */
+  get isEmpty(): boolean {
+    return !this.#cleared && this.#changes.isEmpty;
+  }
+
   /** What is done to each key, in no order. */
   changes(): Iterable<[RawKey, Change]> {
     return this.#changes.entries();

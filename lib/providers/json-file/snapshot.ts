@@ -36,7 +36,8 @@ export async function* rawEntries(snapshot: Snapshot, slices = new Slices()): As
   for (const log of snapshot.logs) await readLog(log, index, slices);
   if (snapshot.json !== undefined && !index.cleared) {
     const deadlines = await readDeadlines(snapshot.json, slices);
-    for await (const lines of entryLines(snapshot.json, slices)) yield* mergedLines(lines, index, deadlines, slices);
+    const isUnchanged = index.isEmpty && deadlines.size === 0;
+    for await (const lines of entryLines(snapshot.json, slices)) yield* isUnchanged ? unchangedLines(lines, slices) : mergedLines(lines, index, deadlines, slices);
   }
   let rest: RawEntry[] = [];
   for (const entry of index.added()) {
@@ -50,6 +51,18 @@ export async function* rawEntries(snapshot: Snapshot, slices = new Slices()): As
 }
 
 const entriesAtOnce = 256;
+
+const bytesAtOnce = 1 << 15;
+
+/** Lines of which none needs to be looked at, in pieces. */
+async function* unchangedLines(lines: Buffer, slices: Slices): AsyncGenerator<readonly Stretch[], void> {
+  for (let at = 0; at < lines.length;) {
+    const end = lines.indexOf(0x0a, at + bytesAtOnce) + 1 || lines.length;
+    yield [lines.subarray(at, end)];
+    at = end;
+    if (slices.due) await slices.rest();
+  }
+}
 
 async function* mergedLines(lines: Buffer, index: LogIndex, deadlines: ShardedMap<number>, slices: Slices): AsyncGenerator<readonly Stretch[], void> {
   let found: Stretch[] = [];
