@@ -12,7 +12,8 @@ export type Place =
 export function providerAt(place: Place): Provider {
   switch (place.provider) {
     case 'json-file':
-      return jsonFile({ directory: place.directory });
+      // With so small a log, that it is folded many times.
+      return jsonFile({ directory: place.directory, logBytes: 1 << 20 });
     case 'sqlite':
       return sqlite({ file: place.file, worker: place.worker });
     case 'postgres':

@@ -3,8 +3,8 @@ import type { FileHandle } from 'node:fs/promises';
 
 import { writeAll } from './durable-file.ts';
 
-/** Beyond this many bytes at once, writing and flushing may hold the event loop for too long. */
-const largestSync = 128 * 1024;
+/** Beyond this many bytes at once, writing and flushing may hold the event loop for too long: a mebibyte takes one or two milliseconds. */
+const largestSync = 1 << 20;
 const slowMs = 2;
 const detour = 64;
 

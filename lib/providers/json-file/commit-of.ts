@@ -1,6 +1,6 @@
 import type { CommitFeed, Cursor, Entry, Touched } from '../provider.ts';
 import { keyOf } from './keys.ts';
-import { mutationAt } from './log-lines.ts';
+import { memberText, mutationAt } from './log-lines.ts';
 import type { Slices } from './slices.ts';
 
 /** What a record's lines did, or where a line stands that is no mutation. A key stands in one line, a `clear` in the first. */
@@ -18,8 +18,8 @@ export async function commitOf(body: Buffer, cursor: Cursor, slices: Slices): Pr
     else if (mutation.type === 'delete') deleted.push(keyOf(mutation.key));
     else if (mutation.type === 'touch') touched.push({ key: keyOf(mutation.key), expiresAt: mutation.expiresAt });
     else {
-      const { key, text, expiresAt } = mutation;
-      entries.push({ key: keyOf(key), json: text.toString(), version, ...(expiresAt !== undefined && { expiresAt }) });
+      const { key, expiresAt } = mutation;
+      entries.push({ key: keyOf(key), json: memberText(mutation), version, ...(expiresAt !== undefined && { expiresAt }) });
     }
     at = end + 1;
     if (lines % 64 === 0 && slices.due) await slices.rest();

@@ -11,6 +11,11 @@ export class Deadlines {
   /** Stores without deadlines are spared the search. */
   #isUsed = false;
 
+  /** Whether a key has a deadline, or had one. */
+  get isUsed(): boolean {
+    return this.#isUsed;
+  }
+
   get(key: string): number | undefined {
     const distance = this.#distances.get(key);
     return distance === undefined ? undefined : distance + this.#origin;

@@ -1,3 +1,4 @@
+/** People look into a `.json` file of this size. */
 const smallBytes = 1 << 20;
 const mostLogs = 32;
 const idleMs = 1_000;
@@ -13,11 +14,13 @@ export interface FoldState {
 }
 
 /**
- * When to fold: as soon as the logs exceed 1 MiB and half the `.json` file, so that all folds together write a small multiple of
- * what was written anyway; and a small file after a second without a commit, so that people see it up to date.
+ * When to fold: as soon as the logs exceed `logBytes` and the `.json` file, so that all folds together write no more than twice what
+ * was written anyway; and after a second without a commit a small file, so that people see it up to date, and logs of half
+ * its size.
  * Its timers do not keep the process alive.
  */
 export class FoldSchedule {
+  readonly #logBytes: number;
   readonly #state: () => FoldState;
   readonly #fold: () => Promise<void>;
   readonly #failed: (error: unknown) => void;
@@ -29,8 +32,12 @@ export class FoldSchedule {
   #isAgain = false;
   #isStopped = false;
 
-  /** @param failed is told of the first failure of several in a row. */
-  constructor(state: () => FoldState, fold: () => Promise<void>, failed: (error: unknown) => void) {
+  /**
+   * @param logBytes how large the logs may grow under a smaller `.json` file.
+   * @param failed is told of the first failure of several in a row.
+   */
+  constructor(logBytes: number, state: () => FoldState, fold: () => Promise<void>, failed: (error: unknown) => void) {
+    this.#logBytes = logBytes;
     this.#state = state;
     this.#fold = fold;
     this.#failed = failed;
@@ -39,8 +46,8 @@ export class FoldSchedule {
   /** To be called after each commit. */
   committed(): void {
     const { logBytes, logCount, jsonBytes } = this.#state();
-    if (logBytes > Math.max(smallBytes, jsonBytes / 2) || logCount > mostLogs) this.#due();
-    else if (jsonBytes < smallBytes) this.#whenIdle();
+    if (logBytes > Math.max(this.#logBytes, jsonBytes) || logCount > mostLogs) this.#due();
+    else if (jsonBytes < smallBytes || logBytes > jsonBytes / 2) this.#whenIdle();
   }
 
   /** Folds now, or right after the fold that is under way. */

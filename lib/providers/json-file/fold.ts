@@ -7,6 +7,7 @@ import { indented } from './indent.ts';
 import { type JsonFile, stampOf } from './json-file.ts';
 import { crcStart, deadlinesStart, fileEnd, headerStart, type JsonHeader } from './json-header.ts';
 import { closingQuote } from './keys.ts';
+import { textStart } from './log-lines.ts';
 import { compacted } from './member-scanner.ts';
 import { SharedHandle } from './shared-handle.ts';
 import { Slices } from './slices.ts';
@@ -100,15 +101,17 @@ function writeLines(lines: Buffer, indent: number | undefined, out: Output): voi
   }
 }
 
+const memberEnd = Buffer.from(',\n');
+
 function writeEntry(entry: RawEntry, indent: number | undefined, deadlines: string[], out: Output): void {
   // JSON has no Infinity; a deadline that never comes is none.
   if (entry.expiresAt !== undefined && Number.isFinite(entry.expiresAt)) deadlines.push(`"${entry.key}":${entry.expiresAt}`);
   if (indent === undefined) {
-    out.bytes(Buffer.from(`"${entry.key}":`, 'latin1'));
-    out.bytes(entry.text);
-    out.text(',\n');
+    out.bytes(entry.bytes.subarray(entry.start, entry.end));
+    out.bytes(memberEnd);
   } else {
-    writeIndented(`"${Buffer.from(entry.key, 'latin1').toString()}"`, entry.text, indent, out);
+    const textAt = textStart(entry.key, entry.start);
+    writeIndented(entry.bytes.toString('utf8', entry.start, textAt - 1), entry.bytes.subarray(textAt, entry.end), indent, out);
   }
 }
 

@@ -62,12 +62,13 @@ export class Ledger {
    * An `expire` must remove something, so that behind a `clear` it is left out.
    */
   decide({ mutations }: Batch, now: number): Decision {
-    const objections = mutations.map(mutation => this.#objection(mutation));
+    const objections = this.#objectionsTo(mutations);
+    if (objections.size === 0 && !mutations.some(isExpire)) return { stored: mutations, leftOut: nothing };
     const broken = new Map<number, LeftOut['reason']>();
-    for (const [index, mutation] of mutations.entries()) {
-      const reason = objections[index]?.reason;
-      const transaction = transactionOf(mutation);
-      if (transaction !== undefined && reason !== undefined && !broken.has(transaction)) broken.set(transaction, reason);
+    for (const [index, { reason }] of objections) {
+      const mutation = mutations[index];
+      const transaction = mutation && transactionOf(mutation);
+      if (transaction !== undefined && !broken.has(transaction)) broken.set(transaction, reason);
     }
     const stored: Mutation[] = [];
     const leftOut: LeftOut[] = [];
@@ -75,7 +76,7 @@ export class Ledger {
     for (const [index, mutation] of mutations.entries()) {
       const transaction = transactionOf(mutation);
       const reason = transaction === undefined ? undefined : broken.get(transaction);
-      const objection = objections[index] ?? (reason && { reason, message: 'Another part of its transaction was left out.' });
+      const objection = objections.get(index) ?? (reason && { reason, message: 'Another part of its transaction was left out.' });
       const stays = mutation.type === 'expire' ? this.#whyItStays(mutation, now, cleared) : undefined;
       if (objection !== undefined) leftOut.push({ index, ...objection });
       else if (stays !== undefined) leftOut.push({ index, reason: 'conflict', message: stays });
@@ -85,8 +86,20 @@ export class Ledger {
     return { stored, leftOut };
   }
 
-  #objection(mutation: Mutation): Omit<LeftOut, 'index'> | undefined {
-    if (mutation.type === 'set' && /[\r\n]/.test(mutation.json)) {
+  /** By the place of the mutation. */
+  #objectionsTo(mutations: readonly Mutation[]): ReadonlyMap<number, Objection> {
+    const objections = new Map<number, Objection>();
+    for (let index = 0; index < mutations.length; index += 1) {
+      const mutation = mutations[index];
+      const objection = mutation && this.#objection(mutation);
+      if (objection !== undefined) objections.set(index, objection);
+    }
+    return objections;
+  }
+
+  #objection(mutation: Mutation): Objection | undefined {
+    // A regular expression for both takes 16 times as long for 600 characters.
+    if (mutation.type === 'set' && (mutation.json.includes('\n') || mutation.json.includes('\r'))) {
       return { reason: 'refused', message: 'The encoded value holds a line break, which JSON text on one line does not.' };
     }
     if (!expects(mutation)) return undefined;
@@ -152,10 +165,18 @@ export class Ledger {
   }
 }
 
+type Objection = Omit<LeftOut, 'index'>;
+
+const nothing: readonly LeftOut[] = [];
+
 type Expecting = Extract<Mutation, { expect?: number }> & { readonly expect: number };
 
 function expects(mutation: Mutation): mutation is Expecting {
   return (mutation.type === 'set' || mutation.type === 'delete') && mutation.expect !== undefined;
+}
+
+function isExpire(mutation: Mutation): mutation is ExpireMutation {
+  return mutation.type === 'expire';
 }
 
 function transactionOf(mutation: Mutation): number | undefined {

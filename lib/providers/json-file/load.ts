@@ -1,5 +1,6 @@
 import type { Entry, Page } from '../provider.ts';
 import { closingQuote, keyAt, keyOf } from './keys.ts';
+import { memberText } from './log-lines.ts';
 import { rawEntries, type Snapshot, type Stretch } from './snapshot.ts';
 
 const pageEntries = 1_000;
@@ -21,7 +22,7 @@ function entriesOf(stretch: Stretch, versionOf: (key: string) => number, entries
   if (!Buffer.isBuffer(stretch)) {
     const key = keyOf(stretch.key);
     const { expiresAt } = stretch;
-    entries.push({ key, json: stretch.text.toString(), version: versionOf(key), ...(expiresAt !== undefined && { expiresAt }) });
+    entries.push({ key, json: memberText(stretch), version: versionOf(key), ...(expiresAt !== undefined && { expiresAt }) });
     return;
   }
   for (let at = 0; at < stretch.length;) {

@@ -1,26 +1,28 @@
 import type { RawKey } from './keys.ts';
-import { type LoggedMutation, mutationAt } from './log-lines.ts';
+import { type LoggedMutation, type Member, mutationAt } from './log-lines.ts';
 import { ShardedMap } from './sharded-map.ts';
 import type { Slices } from './slices.ts';
 
 /** What logs do to one key of the `.json` file beneath them. */
 export type Change = SetChange | { readonly type: 'delete' } | { readonly type: 'touch'; expiresAt: number };
 
-export interface SetChange {
+export interface SetChange extends Member {
   readonly type: 'set';
-  readonly text: Buffer;
+  bytes: Buffer;
+  start: number;
+  end: number;
   expiresAt: number | undefined;
   /** Whether the key was deleted before, so that it stands at the end, as in a Map, and no longer where it was. */
   readonly moved: boolean;
-  /** Its place among what was added. */
-  readonly arrival: number;
+  /** Whether it does not belong to what is added: it was deleted, or stands in the place of an entry of the `.json` file. */
+  isGone: boolean;
 }
 
 /** The sum of logs: what they do to the `.json` file beneath them, the latest for each key. */
 export class LogIndex {
   readonly #changes = new ShardedMap<Change>();
-  /** The keys that were set, in their order; a key that was deleted and set again stands there twice. */
-  #arrivals: RawKey[] = [];
+  /** What was set, in the order in which the keys came; a key that was deleted and set again stands there twice. */
+  #arrivals: SetChange[] = [];
   #cleared = false;
 
   /** Whether nothing of the `.json` file is left. */
@@ -28,26 +30,23 @@ export class LogIndex {
     return this.#cleared;
   }
 
+  /** Whether the `.json` file says it all. */
+  get isEmpty(): boolean {
+    return !this.#cleared && this.#changes.isEmpty;
+  }
+
   /** What is done to each key, in no order. */
   changes(): Iterable<[RawKey, Change]> {
     return this.#changes.entries();
   }
 
-  /** What is set and was not taken, in the order of a Map. */
-  *added(): Generator<[RawKey, SetChange], void> {
-    for (const [arrival, key] of this.#arrivals.entries()) {
-      const change = this.#changes.get(key);
-      if (change?.type === 'set' && change.arrival === arrival) yield [key, change];
-    }
+  /** What is set and not gone, in the order of a Map. */
+  *added(): Generator<SetChange, void> {
+    for (const change of this.#arrivals) if (!change.isGone) yield change;
   }
 
   get(key: RawKey): Change | undefined {
     return this.#changes.get(key);
-  }
-
-  /** Forgets a key, as its change was taken over. */
-  taken(key: RawKey): void {
-    this.#changes.delete(key);
   }
 
   /** Takes in the lines of a record. @returns where a line stands that is none, or -1. */
@@ -66,7 +65,7 @@ export class LogIndex {
   #apply(mutation: LoggedMutation): void {
     switch (mutation.type) {
       case 'set':
-        this.#set(mutation.key, mutation.text, mutation.expiresAt);
+        this.#set(mutation);
         break;
       case 'delete':
         this.#delete(mutation.key);
@@ -81,17 +80,23 @@ export class LogIndex {
     }
   }
 
-  #set(key: RawKey, text: Buffer, expiresAt: number | undefined): void {
+  #set({ key, bytes, start, end, expiresAt }: Extract<LoggedMutation, { type: 'set' }>): void {
     const before = this.#changes.get(key);
     if (before?.type === 'set') {
-      this.#changes.set(key, { ...before, text, expiresAt });
+      before.bytes = bytes;
+      before.start = start;
+      before.end = end;
+      before.expiresAt = expiresAt;
       return;
     }
-    const arrival = this.#arrivals.push(key) - 1;
-    this.#changes.set(key, { type: 'set', text, expiresAt, moved: before?.type === 'delete', arrival });
+    const change: SetChange = { type: 'set', key, bytes, start, end, expiresAt, moved: before?.type === 'delete', isGone: false };
+    this.#arrivals.push(change);
+    this.#changes.set(key, change);
   }
 
   #delete(key: RawKey): void {
+    const before = this.#changes.get(key);
+    if (before?.type === 'set') before.isGone = true;
     if (this.#cleared) this.#changes.delete(key);
     else this.#changes.set(key, { type: 'delete' });
   }

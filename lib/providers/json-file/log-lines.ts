@@ -29,9 +29,29 @@ export function lineOf(mutation: Mutation): string {
   }
 }
 
-/** One line of a log as it is read; `text` is a part of the buffer that was read. */
+/**
+ * What stands as `"key":text` in a buffer that was read, from `start` to `end`, in a log as in a `.json` file. Places and no buffer of its
+ * own: those of a long log are many, and to collect what survives would hold the event loop.
+ */
+export interface Member {
+  readonly key: RawKey;
+  readonly bytes: Buffer;
+  readonly start: number;
+  readonly end: number;
+}
+
+export function memberText({ key, bytes, start, end }: Member): string {
+  return bytes.toString('utf8', textStart(key, start), end);
+}
+
+/** Where the text begins in a member that begins at `start`. */
+export function textStart(key: RawKey, start: number): number {
+  return start + key.length + '"":'.length;
+}
+
+/** One line of a log as it is read. */
 export type LoggedMutation =
-  | { readonly type: 'set'; readonly key: RawKey; readonly text: Buffer; readonly expiresAt: number | undefined }
+  | (Member & { readonly type: 'set'; readonly expiresAt: number | undefined })
   | { readonly type: 'delete'; readonly key: RawKey }
   | { readonly type: 'touch'; readonly key: RawKey; readonly expiresAt: number }
   | { readonly type: 'clear' };
@@ -49,7 +69,7 @@ export function mutationAt(bytes: Buffer, start: number, end: number): LoggedMut
   const key = rawKeyAt(bytes, keyStart + 1, keyEnd);
   const expiresAt = keyStart === start + 1 ? undefined : Number(bytes.toString('latin1', start + 1, keyStart));
   if (Number.isNaN(expiresAt)) return undefined;
-  if (type === sign.set && bytes[keyEnd + 1] === sign.colon) return { type: 'set', key, text: bytes.subarray(keyEnd + 2, end), expiresAt };
+  if (type === sign.set && bytes[keyEnd + 1] === sign.colon) return { type: 'set', key, bytes, start: keyStart, end, expiresAt };
   if (keyEnd !== end - 1) return undefined;
   if (type === sign.delete) return { type: 'delete', key };
   return type === sign.touch && expiresAt !== undefined ? { type: 'touch', key, expiresAt } : undefined;

@@ -65,5 +65,5 @@ async function openLocked(storeName: string, context: OpenContext, options: Json
     await disk.letGoOfFiles();
     throw error;
   }
-  return new JsonFileSession(files, disk, context.report);
+  return new JsonFileSession(files, disk, options, context.report);
 }

@@ -10,6 +10,7 @@ import { FoldSchedule } from './fold-schedule.ts';
 import { HandEdits } from './hand-edits.ts';
 import { type FileStamp, stampAt } from './json-file.ts';
 import { keysOf, pagesOf } from './load.ts';
+import type { JsonFileSettings } from './options.ts';
 import { recordOf } from './record.ts';
 import { Slices } from './slices.ts';
 import { letGo } from './snapshot.ts';
@@ -34,11 +35,12 @@ export class JsonFileSession implements ProviderSession {
   #brokenSince: number | undefined;
   #closing: Promise<void> | undefined;
 
-  constructor(files: StoreFiles, disk: Disk, report: OpenContext['report']) {
+  constructor(files: StoreFiles, disk: Disk, { logBytes }: Pick<JsonFileSettings, 'logBytes'>, report: OpenContext['report']) {
     this.#files = files;
     this.#disk = disk;
     this.#report = report;
     this.#schedule = new FoldSchedule(
+      logBytes,
       () => ({ logBytes: disk.journal.bytes, logCount: disk.journal.count, jsonBytes: disk.jsonBytes, isBlocked: disk.isBlocked }),
       () => this.#fold(),
       error => report(failureOf(error, `fold the logs into ${files.json}`)),

@@ -8,12 +8,19 @@ const shards = 64;
 export class ShardedMap<V> {
   readonly #shards: readonly Map<string, V>[] = Array.from({ length: shards }, () => new Map<string, V>());
 
+  /** Nothing was ever set. A map that was never needed costs no search. */
+  #isUnused = true;
+
+  get isEmpty(): boolean {
+    return this.#isUnused || this.size === 0;
+  }
+
   get size(): number {
     return this.#shards.reduce((sum, shard) => sum + shard.size, 0);
   }
 
   get(key: string): V | undefined {
-    return this.#shardOf(key)?.get(key);
+    return this.#isUnused ? undefined : this.#shardOf(key)?.get(key);
   }
 
   has(key: string): boolean {
@@ -21,6 +28,7 @@ export class ShardedMap<V> {
   }
 
   set(key: string, value: V): void {
+    this.#isUnused = false;
     this.#shardOf(key)?.set(key, value);
   }
 

@@ -1,6 +1,7 @@
 import type { JsonFile } from './json-file.ts';
-import { closingQuote, type RawKey, rawKeyAt } from './keys.ts';
+import { closingQuote, rawKeyAt } from './keys.ts';
 import { laterDeadline, LogIndex } from './log-index.ts';
+import type { Member } from './log-lines.ts';
 import { entryLines, readDeadlines } from './read-json.ts';
 import { type LogFile, readLog } from './read-log.ts';
 import type { ShardedMap } from './sharded-map.ts';
@@ -19,9 +20,7 @@ export async function letGo(snapshot: Snapshot): Promise<void> {
 }
 
 /** One entry as it lies in a buffer. */
-export interface RawEntry {
-  readonly key: RawKey;
-  readonly text: Buffer;
+export interface RawEntry extends Member {
   readonly expiresAt: number | undefined;
 }
 
@@ -37,11 +36,12 @@ export async function* rawEntries(snapshot: Snapshot, slices = new Slices()): As
   for (const log of snapshot.logs) await readLog(log, index, slices);
   if (snapshot.json !== undefined && !index.cleared) {
     const deadlines = await readDeadlines(snapshot.json, slices);
-    for await (const lines of entryLines(snapshot.json, slices)) yield* mergedLines(lines, index, deadlines, slices);
+    const isUnchanged = index.isEmpty && deadlines.size === 0;
+    for await (const lines of entryLines(snapshot.json, slices)) yield* isUnchanged ? unchangedLines(lines, slices) : mergedLines(lines, index, deadlines, slices);
   }
   let rest: RawEntry[] = [];
-  for (const [key, { text, expiresAt }] of index.added()) {
-    rest.push({ key, text, expiresAt });
+  for (const entry of index.added()) {
+    rest.push(entry);
     if (rest.length < entriesAtOnce) continue;
     yield rest;
     rest = [];
@@ -51,6 +51,18 @@ export async function* rawEntries(snapshot: Snapshot, slices = new Slices()): As
 }
 
 const entriesAtOnce = 256;
+
+const bytesAtOnce = 1 << 15;
+
+/** Lines of which none needs to be looked at, in pieces. */
+async function* unchangedLines(lines: Buffer, slices: Slices): AsyncGenerator<readonly Stretch[], void> {
+  for (let at = 0; at < lines.length;) {
+    const end = lines.indexOf(0x0a, at + bytesAtOnce) + 1 || lines.length;
+    yield [lines.subarray(at, end)];
+    at = end;
+    if (slices.due) await slices.rest();
+  }
+}
 
 async function* mergedLines(lines: Buffer, index: LogIndex, deadlines: ShardedMap<number>, slices: Slices): AsyncGenerator<readonly Stretch[], void> {
   let found: Stretch[] = [];
@@ -66,11 +78,11 @@ async function* mergedLines(lines: Buffer, index: LogIndex, deadlines: ShardedMa
       if (unchangedFrom < at) found.push(lines.subarray(unchangedFrom, at));
       unchangedFrom = end;
       if (change?.type === 'set' && !change.moved) {
-        found.push({ key, text: change.text, expiresAt: change.expiresAt });
-        index.taken(key);
+        found.push(change);
+        change.isGone = true;
       } else if (change === undefined || change.type === 'touch') {
         const expiresAt = change === undefined ? deadline : laterDeadline(deadline, change.expiresAt);
-        found.push({ key, text: lines.subarray(keyEnd + 2, end - 2), expiresAt });
+        found.push({ key, bytes: lines, start: at, end: end - 2, expiresAt });
       }
     }
     at = end;

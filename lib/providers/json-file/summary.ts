@@ -20,7 +20,10 @@ export async function sumUp(json: JsonFile | undefined, index: LogIndex, slices:
       if (slices.due) await slices.rest();
     }
   }
+  const { isUsed } = deadlines;
   for (const [raw, change] of index.changes()) {
+    // Where no key has a deadline yet, there is none to be taken away.
+    if (!isUsed && (change.type !== 'set' || change.expiresAt === undefined)) continue;
     const key = keyOf(raw);
     if (change.type === 'touch') deadlines.postpone(key, change.expiresAt);
     else deadlines.set(key, change.type === 'set' ? change.expiresAt : undefined);

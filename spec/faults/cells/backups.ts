@@ -88,7 +88,7 @@ async function copyAtOnce(from: string, to: string): Promise<boolean> {
 export function directoryCopied(how: 'at once' | 'slowly'): Trial {
   return async (cell) => {
     const directory = join(cell.directory, 'store');
-    const subject = await Subject.open({ provider: jsonFile({ directory }), random: cell.random, mood: 'bulk' });
+    const subject = await Subject.open({ provider: jsonFile({ directory, logBytes: 1 << 20 }), random: cell.random, mood: 'bulk' });
     const copy = join(await scratch(), 'copy');
     const outcomes = await whileLiving(cell, subject, async () => {
       const isWhole = how === 'at once' ? await copyAtOnce(directory, copy) : await copySlowly(cell, directory, copy);

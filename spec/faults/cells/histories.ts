@@ -34,10 +34,10 @@ export async function closedJsonHistory(cell: Cell, life: number): Promise<Histo
 /** What processes that were killed one after the other left: a `.json` file and two logs on it. */
 export async function killedJsonHistory(cell: Cell, life: number): Promise<History> {
   const directory = join(cell.directory, 'killed');
-  const first = await Subject.open({ provider: jsonFile({ directory }), random: cell.random });
+  const first = await Subject.open({ provider: jsonFile({ directory, logBytes: 1 << 20 }), random: cell.random });
   await first.live(life);
   await first.close();
-  const second = await Subject.open({ provider: jsonFile({ directory }), random: cell.random, before: first.entries });
+  const second = await Subject.open({ provider: jsonFile({ directory, logBytes: 1 << 20 }), random: cell.random, before: first.entries });
   await second.live(life);
   await second.flush();
   const left = await stateOf(directory);

@@ -47,7 +47,7 @@ function targetsOf({ column, directory }: Cell): readonly Target[] {
     case 'memory':
       return ofTheCore;
     case 'json-file':
-      return [{ names: ['directory', 'indent', 'fileMode', 'directoryMode', 'takeOver', 'readOnly', 'pollMs'], base: { directory }, give: (options) => jsonFile(options as { directory: string }) }];
+      return [{ names: ['directory', 'indent', 'fileMode', 'directoryMode', 'logBytes', 'takeOver', 'readOnly', 'pollMs'], base: { directory }, give: (options) => jsonFile(options as { directory: string }) }];
     case 'sqlite':
       return [
         { names: ['file', 'durability', 'worker', 'table', 'columns', 'busyTimeoutMs', 'pollMs'], base: { file }, give: (options) => sqlite(options as { file: string }) },

@@ -70,7 +70,7 @@ async function displace({ random }: Cell, directory: string, owner: Member): Pro
   // Who only reads shows what whoever displaces him finds.
   const before = await openingOf(jsonFile({ directory, readOnly: true }));
   if (before.isRefused) throw new Error(wordsOf(before));
-  const subject = await Subject.open({ provider: jsonFile({ directory, takeOver: true }), random, before: before.entries });
+  const subject = await Subject.open({ provider: jsonFile({ directory, logBytes: 1 << 20, takeOver: true }), random, before: before.entries });
   const living = subject.live(60);
   await delay(random.next() * 10);
   const spoken = owner.process.lines.length;

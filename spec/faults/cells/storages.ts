@@ -38,7 +38,7 @@ export class Storages {
         return { provider: () => provider };
       }
       case 'json-file':
-        return { provider: () => jsonFile({ directory }) };
+        return { provider: () => jsonFile({ directory, logBytes: 1 << 20 }) };
       case 'sqlite':
         return { provider: () => sqlite({ file: join(directory, 'faults.sqlite') }) };
       case 'postgres': {

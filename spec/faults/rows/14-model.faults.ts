@@ -13,7 +13,7 @@ const storages = new Storages();
 /** For this provider a crash is a takeover, as a process cannot leave itself. */
 function storageOf(cell: Cell): Storage {
   const directory = join(cell.directory, 'model');
-  if (cell.column === 'json-file') return (takeOver) => jsonFile({ directory, takeOver });
+  if (cell.column === 'json-file') return (takeOver) => jsonFile({ directory, logBytes: 1 << 20, takeOver });
   return storages.fresh(cell).provider;
 }
 

@@ -180,7 +180,7 @@ describe('an abort', () => {
     const store = await Store.open(await scratch());
     await store.set('a', '1');
     const controller = new AbortController();
-    const batch = store.batch(...Array.from({ length: 3_000 }, (_, index) => ({ type: 'set', key: `key ${index}`, json: JSON.stringify('x'.repeat(100)) }) as const));
+    const batch = store.batch(...Array.from({ length: 3_000 }, (_, index) => ({ type: 'set', key: `key ${index}`, json: JSON.stringify('x'.repeat(400)) }) as const));
     const writing = store.send(batch, controller.signal);
     await new Promise(resolve => setImmediate(resolve));
     controller.abort();
@@ -209,6 +209,7 @@ describe('the options of jsonFile', () => {
     [{ directory: 5 }, 'not 5'],
     [{ directory: '.', indent: 0 }, 'indent must be a whole number of spaces from 1 to 10, not 0'],
     [{ directory: '.', indent: '2' }, 'not "2"'],
+    [{ directory: '.', logBytes: 1_000 }, 'logBytes must be a whole number of bytes from 65536 to 1073741824, not 1000'],
     [{ directory: '.', fileMode: 0o1777 }, 'fileMode must be permissions from 0 to 0o777, not 1023'],
     [{ directory: '.', takeOver: 1 }, 'takeOver must be true or false, not 1'],
     [{ directory: '.', takeover: true }, 'there is no option takeover. Did you mean takeOver? Known are directory, indent'],

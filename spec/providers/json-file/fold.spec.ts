@@ -2,24 +2,56 @@ import { cp, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, it, vi } from 'vitest';
 
-import { consistentState, filesIn, foldedIn, scratch, stateOf, Store, textOf, textsIn } from './store.ts';
-
-const mebibyte = 1 << 20;
+import { consistentState, filesIn, foldedIn, mebibyte, memory, scratch, stateOf, Store, textOf, textsIn } from './store.ts';
 
 function bulk(from: number, count: number, value = 'x'.repeat(1_000)) {
   return Array.from({ length: count }, (_, index) => ({ type: 'set', key: `key ${from + index}`, json: JSON.stringify(value) }) as const);
 }
 
 describe('a fold', () => {
-  it('comes when the logs exceed a mebibyte, and the half of the .json file', async () => {
-    const store = await Store.open(await scratch());
-    for (let round = 0; round < 11; round += 1) await store.write(...bulk(round * 100, 100));
-    await vi.waitUntil(async () => (await filesIn(store.directory)).includes('prefs.json'), { timeout: 5_000, interval: 5 });
+  /** Writes and writes, so that there is no second of idleness, until the `.json` file is another one. @returns how large the log was before. */
+  async function logBytesBeforeFold(store: Store, from: number): Promise<number> {
+    const inodeOfJson = async () => (await stat(join(store.directory, 'prefs.json')).catch(() => undefined))?.ino;
+    const before = await inodeOfJson();
+    for (let [round, bytes] = [0, 0]; ; round += 1) {
+      const log = (await filesIn(store.directory)).filter(name => name.endsWith('.log')).at(-1);
+      const { size } = log === undefined ? { size: 0 } : await stat(join(store.directory, log));
+      if (size < bytes) {
+        await vi.waitUntil(async () => (await inodeOfJson()) !== before, { timeout: 5_000, interval: 5 });
+        return bytes;
+      }
+      bytes = size;
+      await store.write(...bulk(from + round * 50, 50));
+    }
+  }
+
+  it('comes when the logs exceed so many bytes, and the .json file', async () => {
+    const store = await Store.open(await scratch(), { logBytes: mebibyte / 2 });
+    expect((await logBytesBeforeFold(store, 0)) / mebibyte).toBeCloseTo(0.5, 0);
     await foldedIn(store.directory);
-    expect((await stat(join(store.directory, 'prefs.json'))).size).toBeGreaterThan(mebibyte);
-    await store.set('one more', '1');
-    expect(await filesIn(store.directory)).toEqual(['prefs.json', 'prefs.json.2.log', 'prefs.json.lock']);
-    expect(Object.keys(await store.texts())).toHaveLength(1_101);
+    const { size } = await stat(join(store.directory, 'prefs.json'));
+    expect(size).toBeGreaterThan(mebibyte / 2);
+    expect(await logBytesBeforeFold(store, 10_000)).toBeGreaterThan(size - 100_000);
+  });
+
+  it('waits for 16 MiB, if nothing else is asked for', async () => {
+    const store = await Store.open(await scratch(memory), { logBytes: 'usual' });
+    const bytes = await logBytesBeforeFold(store, 0);
+    expect(bytes / mebibyte).toBeGreaterThan(15.9);
+    expect(bytes / mebibyte).toBeLessThan(17);
+  });
+
+  it('comes after a second without a commit, if the logs have half the size of the .json file', async () => {
+    const store = await Store.open(await scratch(memory));
+    await store.write(...bulk(0, 1_200));
+    await store.close();
+    const again = await Store.open(store.directory, { logBytes: 16 * mebibyte });
+    await again.write(...bulk(0, 400));
+    await new Promise(resolve => setTimeout(resolve, 1_500));
+    expect((await filesIn(again.directory)).filter(name => name.endsWith('.log'))).toHaveLength(1);
+    await again.write(...bulk(0, 400));
+    await vi.waitUntil(async () => !(await filesIn(again.directory)).some(name => name.endsWith('.log')), { timeout: 5_000, interval: 20 });
+    expect(Object.keys(await again.texts())).toHaveLength(1_200);
   });
 
   it('gives the file a time that no later edit can have, however coarse the clock of the file system', async () => {

@@ -9,7 +9,7 @@ import { describe, expect, it, onTestFinished } from 'vitest';
 
 import { Process } from '../../support/process.ts';
 import { Reader, sorted, type Shown } from './reader.ts';
-import { filesIn, scratch, Store, textsIn } from './store.ts';
+import { filesIn, mebibyte, scratch, Store, textsIn } from './store.ts';
 
 /**
  * Opens the store, and commits without end, each commit on what it found: the n-th sets `n` and a key that goes round, and removes
@@ -20,7 +20,7 @@ function owner(directory: string, { padding = 0, takeOver = false, pauseMs = 0, 
     import { createInterface } from 'node:readline';
     import { jsonFile } from 'rx-persistify/json-file';
     const writer = String(process.pid);
-    const session = await jsonFile({ directory: ${JSON.stringify(directory)}, takeOver: ${takeOver} }).open('prefs', { writer, report() {} });
+    const session = await jsonFile({ directory: ${JSON.stringify(directory)}, logBytes: ${mebibyte}, takeOver: ${takeOver} }).open('prefs', { writer, report() {} });
     let n = 0;
     for await (const { entries } of session.load()) for (const { key, json } of entries) if (key === 'n') n = Number(JSON.parse(json).split(' ')[0]);
     let isOver = false;

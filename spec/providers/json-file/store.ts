@@ -43,9 +43,16 @@ async function listing(directory: string): Promise<string> {
   return `${names.join()} ${json?.ino ?? 0}`;
 }
 
-export type Options = Partial<JsonFileOptions> & { readonly name?: string; readonly writer?: string };
+export type Options = Partial<Omit<JsonFileOptions, 'logBytes'>> & {
+  /** @default a mebibyte; `usual` is the provider's own default */
+  readonly logBytes?: number | 'usual';
+  readonly name?: string;
+  readonly writer?: string;
+};
 
-/** An open store, closed after the test. */
+export const mebibyte = 1 << 20;
+
+/** An open store, closed after the test; it folds early, so that it folds at all. */
 export class Store {
   readonly directory: string;
   readonly session: ProviderSession;
@@ -60,9 +67,9 @@ export class Store {
     this.writer = writer;
   }
 
-  static async open(directory: string, { name = 'prefs', writer = randomUUID(), ...options }: Options = {}): Promise<Store> {
+  static async open(directory: string, { name = 'prefs', writer = randomUUID(), logBytes = mebibyte, ...options }: Options = {}): Promise<Store> {
     const reports: PersistifyError[] = [];
-    const session = await jsonFile({ directory, ...options }).open(name, { writer, report: error => reports.push(error) });
+    const session = await jsonFile({ directory, ...(logBytes !== 'usual' && { logBytes }), ...options }).open(name, { writer, report: error => reports.push(error) });
     onTestFinished(() => session.close());
     return new Store(directory, session, reports, writer);
   }
