@@ -27,8 +27,8 @@ export interface JsonFileOptions {
   /**
    * How large the log may grow, in bytes (65,536 to 1,073,741,824), before it is folded into the `.json` file while writing goes on;
    * up to the size of that file it may grow anyway. More of it takes longer to read at the next open, should the process be killed:
-   * of single writes about a second for 16 MiB. Less of it writes the file more often.
-   * @default 16 MiB
+   * of single writes about a quarter of a second for 4 MiB. Less of it writes the file more often.
+   * @default 4 MiB
    */
   readonly logBytes?: number;
   /**
@@ -80,7 +80,7 @@ const schema = object({
  */
 export function checkOptions(options: JsonFileOptions): JsonFileSettings {
   check(schema, options, 'jsonFile()');
-  const { directory, logBytes = 1 << 24, takeOver = false, readOnly = false, pollMs = 250, ...others } = options;
+  const { directory, logBytes = 1 << 22, takeOver = false, readOnly = false, pollMs = 250, ...others } = options;
   if (readOnly && takeOver) throw new OptionsError('jsonFile(): readOnly and takeOver exclude each other: who only reads displaces nobody.');
   return { ...others, directory: resolve(directory), logBytes, takeOver, readOnly, pollMs };
 }

@@ -3,13 +3,13 @@ import { setImmediate as macrotask } from 'node:timers/promises';
 import { LogPlace } from '../log-place.ts';
 import type { CommitFeed, Cursor, Entry, Feed } from '../provider.ts';
 import { currentFormat } from './format.ts';
-import { literal } from './identifiers.ts';
+import { literal, shortHash } from './identifiers.ts';
 import type { OwnPast } from './own-past.ts';
 import { entryOf, numberOf, textOf } from './rows.ts';
 import type { DataSql, Dictionary, Names } from './statements.ts';
 
-/** Asks the server. */
-export type Query = (text: string, values: readonly unknown[]) => Promise<readonly (readonly unknown[])[]>;
+/** Asks the server. A statement that has a name is prepared under it, where there is a session that it is one of. */
+export type Query = (text: string, values: readonly unknown[], name?: string) => Promise<readonly (readonly unknown[])[]>;
 
 /** A look reads so many commits, as long as they have no more keys than these; or one commit, however large. */
 const lookCommits = 500;
@@ -43,11 +43,16 @@ interface LogCommit {
 export class LogReader {
   readonly #config: LogReaderConfig;
   readonly #place: LogPlace;
+  readonly #look: string;
+  /** Planning it takes longer than executing it, and the feed looks some 50 times a second while there are commits. */
+  readonly #lookName: string;
   #isEnded = false;
 
   constructor(config: LogReaderConfig) {
     this.#config = config;
     this.#place = new LogPlace(config.since);
+    this.#look = lookStatement(config);
+    this.#lookName = `rx_persistify_look_${shortHash(this.#look)}`;
   }
 
   /** Tells nothing more. */
@@ -61,7 +66,7 @@ export class LogReader {
     const { version } = this.#place;
     if (!Number.isSafeInteger(version)) return this.#reset();
     const acknowledged = past.acknowledged; // before it is read, as commits may be acknowledged meanwhile
-    const rows = await query(this.#look(), [version, writer]);
+    const rows = await query(this.#look, [version, writer], this.#lookName);
     const [first] = rows;
     if (this.#isEnded) return false;
     if (first === undefined) return this.#reset();
@@ -112,25 +117,24 @@ export class LogReader {
     }
     return { type: 'commit', cursor, cleared: false, entries, deleted };
   }
+}
 
-  /**
-   * One statement, and so one snapshot: the head, the number that the session's writer has settled, the log from the cursor's own
-   * row on, and the entries of its keys, one by one by their index (OFFSET 0 keeps the planner from reading the whole table).
-   */
-  #look(): string {
-    const { names, data, dictionary } = this.#config;
-    // Of the cursor's own row, and of own commits, no keys are looked at.
-    const keys = 'CASE WHEN g.version > $1 AND g.writer <> $2 THEN coalesce(cardinality(g.keys), 0) ELSE 0 END';
-    return (
-      `SELECT d.head, (SELECT w.number FROM ${names.writers} AS w WHERE w.dictionary = d.id AND w.writer = $2), l.version, l.writer, l.number, l.keys IS NULL, e.k, t.* ` +
-      `FROM ${names.dictionaries} AS d LEFT JOIN LATERAL (SELECT * FROM (SELECT g.*, sum(${keys}) OVER (ORDER BY g.version) - ${keys} AS before ` +
-      `FROM (SELECT * FROM ${names.log} AS o WHERE o.dictionary = d.id AND o.version >= $1 ORDER BY o.version LIMIT ${lookCommits}) AS g) AS h ` +
-      `WHERE h.before < ${lookKeys}) AS l ON true ` +
-      'LEFT JOIN LATERAL unnest(CASE WHEN l.version > $1 AND l.writer <> $2 THEN l.keys END) AS e (k) ON true ' +
-      `LEFT JOIN LATERAL (${data.entryOf('e.k')} OFFSET 0) AS t ON true ` +
-      `WHERE d.id = ${dictionary.id} AND d.table_name = ${literal(dictionary.table)} AND d.format = ${currentFormat} ORDER BY l.version`
-    );
-  }
+/**
+ * One statement, and so one snapshot: the head, the number that the session's writer has settled, the log from the cursor's own
+ * row on, and the entries of its keys, one by one by their index (OFFSET 0 keeps the planner from reading the whole table).
+ */
+function lookStatement({ names, data, dictionary }: LogReaderConfig): string {
+  // Of the cursor's own row, and of own commits, no keys are looked at.
+  const keys = 'CASE WHEN g.version > $1 AND g.writer <> $2 THEN coalesce(cardinality(g.keys), 0) ELSE 0 END';
+  return (
+    `SELECT d.head, (SELECT w.number FROM ${names.writers} AS w WHERE w.dictionary = d.id AND w.writer = $2), l.version, l.writer, l.number, l.keys IS NULL, e.k, t.* ` +
+    `FROM ${names.dictionaries} AS d LEFT JOIN LATERAL (SELECT * FROM (SELECT g.*, sum(${keys}) OVER (ORDER BY g.version) - ${keys} AS before ` +
+    `FROM (SELECT * FROM ${names.log} AS o WHERE o.dictionary = d.id AND o.version >= $1 ORDER BY o.version LIMIT ${lookCommits}) AS g) AS h ` +
+    `WHERE h.before < ${lookKeys}) AS l ON true ` +
+    'LEFT JOIN LATERAL unnest(CASE WHEN l.version > $1 AND l.writer <> $2 THEN l.keys END) AS e (k) ON true ' +
+    `LEFT JOIN LATERAL (${data.entryOf('e.k')} OFFSET 0) AS t ON true ` +
+    `WHERE d.id = ${dictionary.id} AND d.table_name = ${literal(dictionary.table)} AND d.format = ${currentFormat} ORDER BY l.version`
+  );
 }
 
 /** The commits of a look's rows, which stand together and in order. */

@@ -103,7 +103,7 @@ export class ServerFeed {
     const { connections, listens } = this.#config;
     if (!listens) return (text, values) => connections.use(async (client) => (await client.query({ text, values, rowMode: 'array' })).rows, { doing: 'Watching' });
     const { client } = await this.#inTime((this.#connection ??= this.#listen()));
-    return async (text, values) => (await this.#inTime(client.query({ text, values, rowMode: 'array' }))).rows;
+    return async (text, values, name) => (await this.#inTime(client.query({ ...(name !== undefined && { name }), text, values, rowMode: 'array' }))).rows;
   }
 
   async #listen(): Promise<OwnConnection> {

@@ -34,11 +34,11 @@ describe('a fold', () => {
     expect(await logBytesBeforeFold(store, 10_000)).toBeGreaterThan(size - 100_000);
   });
 
-  it('waits for 16 MiB, if nothing else is asked for', async () => {
+  it('waits for 4 MiB, if nothing else is asked for', async () => {
     const store = await Store.open(await scratch(memory), { logBytes: 'usual' });
     const bytes = await logBytesBeforeFold(store, 0);
-    expect(bytes / mebibyte).toBeGreaterThan(15.9);
-    expect(bytes / mebibyte).toBeLessThan(17);
+    expect(bytes / mebibyte).toBeGreaterThan(3.9);
+    expect(bytes / mebibyte).toBeLessThan(5);
   });
 
   it('comes after a second without a commit, if the logs have half the size of the .json file', async () => {
