@@ -10,13 +10,16 @@ const table = `CREATE TABLE IF NOT EXISTS bare (
 const upsert = `INSERT INTO bare (key, value, created_at, updated_at, version, expires_at) VALUES (?, ?, ?, ?, ?, NULL)
   ON CONFLICT (key) DO UPDATE SET value = excluded.value, updated_at = excluded.updated_at, version = excluded.version, expires_at = excluded.expires_at`;
 
-/** The fastest loop there is on the main thread: a Map, and single prepared upserts in one transaction a batch, as durable as the library's. */
+/**
+ * The fastest loop there is on the main thread: a Map of all that the table holds, and single prepared upserts in one transaction a
+ * batch, as durable as the library's.
+ */
 export function openBareSqlite(file: string): Session {
   const database = connect(file);
   const begin = database.prepare('BEGIN IMMEDIATE');
   const commit = database.prepare('COMMIT');
   const statement = database.prepare(upsert);
-  const map = new Map<string, Value>();
+  const map = loaded(database, 'bare') as Map<string, Value>; // as it was written
   let version = 0;
   const write = (pairs: readonly Pair[]): void => {
     version++;
@@ -49,10 +52,15 @@ export function fillOwnSqlite(file: string, name: string, pairs: Iterable<Pair>)
 /** Reads all into a Map, as fast as one thread can. */
 export function loadBareSqlite(file: string, name: string): Map<string, unknown> {
   const database = connect(file);
+  const map = loaded(database, name);
+  database.close();
+  return map;
+}
+
+function loaded(database: Database.Database, name: string): Map<string, unknown> {
   const map = new Map<string, unknown>();
   const rows = database.prepare<[], [string, string]>(`SELECT key, value FROM "${name}"`).raw().iterate();
   for (const [key, json] of rows) map.set(key, JSON.parse(json));
-  database.close();
   return map;
 }
 
