@@ -29,7 +29,7 @@ const caveats = `## What the figures do not say
 - They are of one machine and its disk. A ratio travels better than a figure, and neither travels to a disk whose flush takes ten times as long: there the two sides draw nearer, as both wait.
 - A limit has no streams, retries, deadlines, transactions, versions, log or other processes. What is beyond 1.0x is what those cost; it is not waste, and not their worth.
 - What one thread does alone is timed less the time in which it had no core; everything else is by the clock.
-- The first second of a process, before its code is compiled, is not in them.
+- The first seconds of a process, before its code is compiled, are not in them: until some thousands of writes were made one by one, each takes the processor three times as long.
 - Values are small objects of JSON. Codecs, schemas and values of many members cost what they cost.
 - PostgreSQL is on the same machine, so that it shares its cores, and the way to it is short; the rows with a distance put one between.`;
 

@@ -9,12 +9,15 @@ const prefixes: Readonly<Record<Distance, string>> = { url: '', after1ms: 'after
 const far = { quick: 0, full: 15 };
 const storages = ['json-file', 'sqlite', 'sqlite-worker', 'postgres'] as const;
 
-/** Over the first 5,000 writes the processor's part of one falls to a third, as what they run through is compiled bit by bit. */
-const untilCompiled = 100;
+/**
+ * Over the first 5,000 writes the processor's part of one falls to a third, as what they run through is compiled bit by bit; and in
+ * each round over the first dozens, as garbage was collected before it, which leaves the caches of the processor cold.
+ */
+const [writesARound, untilCompiled] = [500, 8];
 
 /** One `setAndSave` after the other against as many bare commits. */
 function lone(storage: StorageName, distance: Distance = 'url'): Row {
-  const writes = distance === 'url' ? 50 : 10;
+  const writes = distance === 'url' ? writesARound : 10;
   const prepare: Row['prepare'] = async (scene): Promise<Contest> => {
     const [own, bare] = [await openOwn(providerIn(scene, storage, 'own', distance)), await openBare(scene, storage, 'bare', distance)];
     scene.defer(() => own.close());
@@ -32,7 +35,7 @@ function lone(storage: StorageName, distance: Distance = 'url'): Row {
     };
   };
   const line = { title: `one \`setAndSave\`, ${titles[storage]}${distances[distance]}`, limit: bareTitles[storage], unit: 'µs', ...(distance === 'url' ? { budget: { atMost: 1.5 } } : {}) } as const;
-  return { name: `${prefixes[distance]}one-${storage}`, group, lines: [line], rounds: distance === 'url' ? { quick: 11, full: 41 } : far, warmUps: distance === 'url' ? untilCompiled : 3, needsPostgres: storage === 'postgres', prepare };
+  return { name: `${prefixes[distance]}one-${storage}`, group, lines: [line], rounds: distance === 'url' ? { quick: 5, full: 21 } : far, warmUps: distance === 'url' ? untilCompiled : 3, needsPostgres: storage === 'postgres', prepare };
 }
 
 /** So many that wait at once, each for its own write and then for the next one, against a single one. */
@@ -62,7 +65,7 @@ async function writesASecond({ store }: OwnSession, writers: number, each: numbe
 
 export const awaited: readonly Row[] = [
   ...storages.map((storage) => lone(storage)),
-  ...storages.map((storage) => crowd(storage, 64, { quick: 9, full: 21 }, 25)),
+  ...storages.map((storage) => crowd(storage, 64, { quick: 7, full: 21 }, 25)),
   ...storages.map((storage) => crowd(storage, 1_000, { quick: 0, full: 21 })),
   ...(['after1ms', 'after10ms'] as const).flatMap((distance) => [lone('postgres', distance), crowd('postgres', 64, far, undefined, distance)]),
 ];

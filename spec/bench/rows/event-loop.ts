@@ -82,7 +82,7 @@ function eventLoop(storage: StorageName): Row {
     { title: `longest hold less the wait for a core, ${titles[storage]}`, limit, unit: 'ms' },
     { title: `sets a second that were had, ${titles[storage]}`, limit, unit: 'writes/s', budget: { atLeast: 47_500 }, budgetOf: 'figure' },
   ] as const;
-  return { name: `hold-${storage}`, group, lines, rounds: { quick: 2, full: 5 }, needsPostgres: storage === 'postgres', prepare };
+  return { name: `hold-${storage}`, group, lines, rounds: { quick: 1, full: 5 }, needsPostgres: storage === 'postgres', prepare };
 }
 
 export const eventLoops: readonly Row[] = storageNames.map(eventLoop);

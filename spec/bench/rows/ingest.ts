@@ -62,7 +62,7 @@ function ingest({ name, storage, title, entries, batch, bytes, atMost, rounds, i
   return { name, group, lines: [line], rounds, needsPostgres: storage === 'postgres', prepare };
 }
 
-const usual = { entries: 100_000, batch: 1_000, bytes: smallBytes, rounds: { quick: 5, full: 15 } };
+const usual = { entries: 100_000, batch: 1_000, bytes: smallBytes, rounds: { quick: 3, full: 15 } };
 const budgets = [
   ingest({ ...usual, name: 'ingest-sqlite', storage: 'sqlite', title: '100,000 entries to SQLite, main thread, batches of 1,000, FULL: an entry', atMost: 1.15 }),
   ingest({ ...usual, name: 'ingest-sqlite-worker', storage: 'sqlite-worker', isOverlapping: true, title: 'the same in a worker, with sets going on meanwhile', atMost: 0.8 }),

@@ -61,14 +61,14 @@ function presentKeys(keys: number, atMost: number): Row {
     };
   };
   const line = { title: `\`set\`, small value, one \`changes$\` subscriber, ${keys.toLocaleString('en')} keys`, limit: 'Map.set, Subject.next, JSON.stringify', unit: 'ns', budget: { atMost } } as const;
-  return { name: `set-${keys}`, group, lines: [line], rounds: { quick: 7, full: 31 }, warmUps: 3, prepare };
+  return { name: `set-${keys}`, group, lines: [line], rounds: { quick: 5, full: 31 }, warmUps: 3, prepare };
 }
 
 const newKeys: Row = {
   name: 'set-new',
   group,
   lines: [{ title: 'the same, each of 100,000 keys for the first time', limit: 'Map.set, Subject.next, JSON.stringify', unit: 'ns', budget: { atMost: 2 } }],
-  rounds: { quick: 7, full: 31 },
+  rounds: { quick: 5, full: 31 },
   warmUps: 3,
   prepare() {
     const all = [1, 2, 3].map((stamp) => pairs(0, setsARound, smallBytes, stamp));
@@ -114,5 +114,5 @@ export const memoryWrites: readonly Row[] = [
   newKeys,
   watchers(1, { quick: 0, full: 31 }),
   watchers(100, { quick: 0, full: 31 }),
-  watchers(10_000, { quick: 7, full: 31 }),
+  watchers(10_000, { quick: 5, full: 31 }),
 ];
