@@ -126,6 +126,23 @@ describeInChromium('Stores in IndexedDB', (browser) => {
     await expect.poll(() => other.evaluate(() => counts.size)).toBe(500);
   });
 
+  it('are saved when the user leaves the page while it reads and writes others', async () => {
+    const context = await browser.context();
+    for (let round = 1; round <= 5; round++) {
+      const page = await openIn(await context.newPage(), 3_600_000);
+      await page.evaluate(async (count) => {
+        rx.flushWhenHidden(counts);
+        const others = await rx.persistify(rx.indexedDb()).withBatch({ intervalMs: 1 }).open<Record<string, number>>('others');
+        setInterval(() => others.set('busy', performance.now()), 1);
+        counts.set('round', count);
+      }, round);
+      await page.goto('about:blank');
+      const next = await openIn(page);
+      await expect.poll(() => next.evaluate(() => counts.get('round'))).toBe(round);
+      await page.close();
+    }
+  });
+
   it('are as they were at one moment when the page is closed in the midst of writing, and have what was acknowledged', async () => {
     const context = await browser.context();
     for (let round = 0; round < 5; round++) {

@@ -5,6 +5,8 @@ import type { Database } from './schema.ts';
 /** Who wants to hear of commits. */
 export interface FeedListener {
   readonly dictionary: string;
+  /** Comes before it reads. */
+  prepare(database: Database): Promise<void>;
   /** Reads what is new; resolves to whether there is more. */
   read(database: Database): Promise<boolean>;
   /** It could not be read. */
@@ -92,7 +94,9 @@ export class DatabaseFeed {
     try {
       while (looks.isDue && this.#listeners.has(listener)) {
         looks.isDue = false;
-        const isMore = await this.#config.connection.use((database) => listener.read(database), { doing: `Watching ${JSON.stringify(listener.dictionary)}` });
+        const use = { doing: `Watching ${JSON.stringify(listener.dictionary)}` };
+        await this.#config.connection.use((database) => listener.prepare(database), use);
+        const isMore = await this.#config.connection.use((database) => listener.read(database), use);
         looks.isDue ||= isMore;
       }
     } catch (error) {

@@ -6,7 +6,7 @@ import { leftOutFrom, leftOutText } from '../left-out-text.ts';
 import type { Entry } from '../provider.ts';
 import type { Dictionary } from './dictionary.ts';
 import { pruneLog } from './log-pruning.ts';
-import { allOf, storeNames, type Database, type DictionaryRow, type WriterRow } from './schema.ts';
+import { allOf, committedStores, type Database, type DictionaryRow, type WriterRow } from './schema.ts';
 import { StagedEntries } from './staged-entries.ts';
 
 /** Requests that are made at a stretch: more would hold the event loop. */
@@ -32,7 +32,7 @@ export class DictionaryTransaction {
 
   constructor(database: Database, dictionary: Dictionary, durability: 'strict' | 'relaxed') {
     this.#dictionary = dictionary;
-    this.#transaction = database.transaction(storeNames, 'readwrite', { durability });
+    this.#transaction = database.transaction(committedStores, 'readwrite', { durability });
     this.#done = this.#transaction.done;
     this.#done.catch(() => undefined); // it is looked at in the end
   }
@@ -77,20 +77,16 @@ export class DictionaryTransaction {
     }
   }
 
-  /** Makes the dictionary if it is not there, and commits what is parked. */
+  /** Makes the dictionary if it is not there. */
   async open(): Promise<void> {
-    const [found, parked] = await Promise.all([this.#readRow(), this.#readParked()]);
-    this.#meet(found);
-    for (const batch of parked) await this.#applyParked(batch);
+    this.#meet(await this.#readRow());
   }
 
   /** Stores a batch with its settling row, so that a retry whose first attempt was committed after all is answered and not applied. */
   async apply(batch: Batch): Promise<BatchResult> {
-    const [found, parked, ground] = await Promise.all([this.#readRow(), this.#readParked(), this.#readGround(batch)]);
+    const [found, ground] = await Promise.all([this.#readRow(), this.#readGround(batch)]);
     this.#meet(found);
-    if (parked.length === 0) return this.#apply(batch, ground);
-    for (const other of parked) await this.#applyParked(other);
-    return this.#apply(batch, await this.#readGround(batch)); // it may have been parked itself
+    return this.#apply(batch, ground);
   }
 
   #meet(found: DictionaryRow | undefined): void {
@@ -99,16 +95,15 @@ export class DictionaryTransaction {
     if (found === undefined) this.#putRow(this.#row);
   }
 
-  async #applyParked(batch: Batch): Promise<void> {
-    await this.#apply(batch, await this.#readGround(batch));
-    unwrap(this.#transaction).objectStore('parked').delete([this.#dictionary.name, batch.writer]);
-  }
-
   async #apply({ writer, number, mutations }: Batch, { settled, staged }: Ground): Promise<BatchResult> {
     const { name } = this.#dictionary;
     const row = this.#row ?? this.#dictionary.fresh();
-    if (settled !== undefined && number <= settled.number) return { version: settled.version, leftOut: leftOutFrom(settled.leftOut) };
     const now = Date.now();
+    if (settled !== undefined && number <= settled.number) {
+      // It may be asked for once more, and must not be forgotten meanwhile.
+      unwrap(this.#transaction).objectStore('writers').put({ ...settled, settledAt: now });
+      return { version: settled.version, leftOut: leftOutFrom(settled.leftOut) };
+    }
     const { cleared, keys, leftOut } = applyBatch(staged, mutations, row.head + 1, now);
     const isChange = cleared || keys.length > 0;
     const version = isChange ? row.head + 1 : row.head;
@@ -133,10 +128,6 @@ export class DictionaryTransaction {
 
   #readRow(): Promise<DictionaryRow | undefined> {
     return this.#transaction.objectStore('dictionaries').get(this.#dictionary.name);
-  }
-
-  #readParked(): Promise<Batch[]> {
-    return this.#transaction.objectStore('parked').getAll(allOf(this.#dictionary.name));
   }
 
   async #readGround({ writer, mutations }: Batch): Promise<Ground> {

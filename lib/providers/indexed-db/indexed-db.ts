@@ -4,6 +4,7 @@ import { closeDatabase, openDatabase } from './database-access.ts';
 import { Dictionary } from './dictionary.ts';
 import { openDictionary } from './open-dictionary.ts';
 import { settingsFrom, type IndexedDbOptions } from './options.ts';
+import { commitParked } from './parking.ts';
 import { IndexedDbSession } from './session.ts';
 
 /**
@@ -27,7 +28,9 @@ export function indexedDb(options: IndexedDbOptions = {}): Provider {
       const access = await shared.acquire();
       try {
         const dictionary = new Dictionary(storeName, settings.database, context.report);
-        const opened = await access.connection.use((database) => openDictionary(database, dictionary, settings.durability), { doing: `Opening ${JSON.stringify(storeName)}` });
+        const doing = `Opening ${JSON.stringify(storeName)}`;
+        await access.connection.use((database) => commitParked(database, dictionary, settings.durability), { doing });
+        const opened = await access.connection.use((database) => openDictionary(database, dictionary, settings.durability), { doing });
         return new IndexedDbSession(access, dictionary, opened, context, () => shared.release());
       } catch (error) {
         await shared.release();

@@ -4,6 +4,7 @@ import type { Connection } from './connection.ts';
 import type { Dictionary } from './dictionary.ts';
 import { placeOf } from './failures.ts';
 import { openDictionary } from './open-dictionary.ts';
+import { commitParked } from './parking.ts';
 import { allBehind, allOf, type Database, type DictionaryRow } from './schema.ts';
 
 export interface LoadConfig {
@@ -20,8 +21,6 @@ const stretchPages = 50;
 
 /** Some pages as they were at one moment. */
 interface Stretch {
-  /** Whether there is something to commit first. */
-  readonly isParked: boolean;
   readonly row: DictionaryRow | undefined;
   readonly pages: readonly (readonly unknown[])[];
 }
@@ -34,8 +33,9 @@ interface Stretch {
 export async function* loadPages({ connection, dictionary, database, durability, report }: LoadConfig): AsyncGenerator<Page, void, undefined> {
   const use = { doing: `Loading ${JSON.stringify(dictionary.name)}` };
   const read = (after?: string): Promise<Stretch> => connection.use((opened) => readStretch(opened, dictionary.name, after), use);
+  await connection.use((opened) => commitParked(opened, dictionary, durability), use);
   let stretch = await read();
-  if (stretch.row === undefined || stretch.isParked) {
+  if (stretch.row === undefined) {
     dictionary.meet(stretch.row);
     await connection.use((opened) => openDictionary(opened, dictionary, durability), use);
     stretch = await read();
@@ -64,10 +64,10 @@ export async function* loadPages({ connection, dictionary, database, durability,
 
 /** At least one page. */
 async function readStretch(database: Database, name: string, from: string | undefined): Promise<Stretch> {
-  const transaction = database.transaction(['dictionaries', 'entries', 'parked']);
+  const transaction = database.transaction(['dictionaries', 'entries']);
   transaction.done.catch(() => undefined); // its requests tell
   const entries = transaction.objectStore('entries');
-  const [row, parked] = await Promise.all([transaction.objectStore('dictionaries').get(name), transaction.objectStore('parked').getKey(allOf(name))]);
+  const row = await transaction.objectStore('dictionaries').get(name);
   const pages: unknown[][] = [];
   let after = from;
   while (pages.length < stretchPages) {
@@ -76,7 +76,7 @@ async function readStretch(database: Database, name: string, from: string | unde
     after = rows.filter(isEntry).at(-1)?.key;
     if (rows.length < pageRows || after === undefined) break;
   }
-  return { row, isParked: parked !== undefined, pages };
+  return { row, pages };
 }
 
 /** Others of this origin may write to the database, too, as with a browser's tools for developers. */

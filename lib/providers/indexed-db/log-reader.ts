@@ -2,7 +2,7 @@ import { LogPlace } from '../log-place.ts';
 import type { CommitFeed, Cursor, Entry, Feed } from '../provider.ts';
 import type { Dictionary } from './dictionary.ts';
 import { isEntry } from './load-pages.ts';
-import { allOf, numbersOf, type Database, type LogRow } from './schema.ts';
+import { numbersOf, type Database, type LogRow } from './schema.ts';
 
 /** A look reads so many commits, as long as they have no more keys than these; or one commit, however large. */
 const lookCommits = 200;
@@ -17,8 +17,6 @@ export interface LogReaderConfig {
   readonly writer: string;
   readonly since: Cursor;
   readonly tell: (feed: Feed) => void;
-  /** Commits what pages that were left have parked. */
-  readonly commitParked: (database: Database) => Promise<unknown>;
 }
 
 /** Tells what was committed to a dictionary behind a cursor, from the log and from nothing else. */
@@ -41,20 +39,13 @@ export class LogReader {
 
   /** Reads on. Returns whether there is more. */
   async read(database: Database): Promise<boolean> {
-    const { dictionary, tell, commitParked } = this.#config;
+    const { dictionary, tell } = this.#config;
     const { version } = this.#place;
-    const transaction = database.transaction(['dictionaries', 'log', 'entries', 'parked']);
+    const transaction = database.transaction(['dictionaries', 'log', 'entries']);
     transaction.done.catch(() => undefined); // its requests tell
-    const [head, parked] = await Promise.all([
-      transaction.objectStore('dictionaries').get(dictionary.name),
-      transaction.objectStore('parked').getKey(allOf(dictionary.name)),
-    ]);
+    const head = await transaction.objectStore('dictionaries').get(dictionary.name);
     if (this.#isEnded) return false;
     dictionary.meet(head);
-    if (parked !== undefined) {
-      await commitParked(database);
-      return true;
-    }
     if (head === undefined || !dictionary.isAsRead || !Number.isSafeInteger(version)) return this.#reset();
     if (this.#isKept && head.head === version) return false;
 

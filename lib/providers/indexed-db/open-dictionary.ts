@@ -13,7 +13,7 @@ export interface Opened {
   readonly isStrict: boolean;
 }
 
-/** Makes the dictionary if it is not there, commits what is parked for it, and forgets writers that are gone. */
+/** Makes the dictionary if it is not there, and forgets writers that are gone. */
 export async function openDictionary(database: Database, dictionary: Dictionary, durability: 'strict' | 'relaxed'): Promise<Opened> {
   const transaction = new DictionaryTransaction(database, dictionary, durability);
   await transaction.run(async () => {

@@ -16,11 +16,13 @@ export interface Schema extends DBSchema {
   writers: { key: [dictionary: string, writer: string]; value: WriterRow; indexes: { settledAt: [dictionary: string, settledAt: number] } };
   /** By dictionary and version, one row a commit. */
   log: { key: [dictionary: string, version: number]; value: LogRow };
-  /** By dictionary and writer, what a page that was left could not commit any more. */
-  parked: { key: [dictionary: string, writer: string]; value: Batch };
+  /** By dictionary, writer and number, what a page that was left could not commit any more. */
+  parked: { key: ParkedKey; value: Batch };
 }
 
 export type Database = IDBPDatabase<Schema>;
+
+export type ParkedKey = [dictionary: string, writer: string, number: number];
 
 export interface DictionaryRow {
   /** Another one each time that it is made, so that it is told from one of its name that was deleted. */
@@ -52,7 +54,9 @@ export interface LogRow {
   readonly keys: readonly string[];
 }
 
-export const storeNames = ['dictionaries', 'entries', 'writers', 'log', 'parked'] as const;
+/** What a commit reads and writes. */
+export const committedStores = ['dictionaries', 'entries', 'writers', 'log'] as const;
+export const storeNames = [...committedStores, 'parked'] as const;
 
 export function createStores(database: Database): void {
   database.createObjectStore('dictionaries');

@@ -7,10 +7,11 @@ import { Subscriptions } from '../subscriptions.ts';
 import { commitBatch } from './commit.ts';
 import type { DatabaseAccess } from './database-access.ts';
 import type { Dictionary } from './dictionary.ts';
+import { describeFailure } from './failures.ts';
 import { isEntry, loadPages } from './load-pages.ts';
 import { LogReader } from './log-reader.ts';
-import { openDictionary, type Opened } from './open-dictionary.ts';
-import { parkBatch } from './parking.ts';
+import type { Opened } from './open-dictionary.ts';
+import { commitParked, parkBatch } from './parking.ts';
 import type { Database } from './schema.ts';
 
 /** Keys that are read in one transaction. */
@@ -81,6 +82,10 @@ export class IndexedDbSession implements ProviderSession {
     const heedNoMore = page.onLeaving(park);
     try {
       const config = { dictionary: this.#dictionary, durability: settings.durability, signal, isParked: () => isParked, place: settings.database };
+      // What others have parked comes first, as it is older.
+      await connection.use((database) => this.#commitParked(database).catch((error: unknown) => {
+        throw describeFailure(error, { doing, database: settings.database, outcomeUnknown: isParked });
+      }), { doing, signal });
       const result = await connection.use((database) => commitBatch(database, batch, config), { doing, signal });
       feed.committed(name);
       return result;
@@ -91,10 +96,9 @@ export class IndexedDbSession implements ProviderSession {
 
   /** Of this session's own commits it tells the cursor alone. */
   watch(since: Cursor): Observable<Feed> {
-    const commitParked = (database: Database): Promise<unknown> => openDictionary(database, this.#dictionary, this.#access.settings.durability);
     return this.#subscriptions.watch(({ tell, fail }) => {
-      const reader = new LogReader({ dictionary: this.#dictionary, writer: this.#context.writer, since, tell, commitParked });
-      const leave = this.#access.feed.join({ dictionary: this.#dictionary.name, read: (database) => reader.read(database), fail });
+      const reader = new LogReader({ dictionary: this.#dictionary, writer: this.#context.writer, since, tell });
+      const leave = this.#access.feed.join({ dictionary: this.#dictionary.name, prepare: this.#commitParked, read: (database) => reader.read(database), fail });
       return () => {
         reader.end();
         return leave();
@@ -106,6 +110,8 @@ export class IndexedDbSession implements ProviderSession {
     this.#closed ??= this.#close();
     return this.#closed;
   }
+
+  readonly #commitParked = (database: Database): Promise<void> => commitParked(database, this.#dictionary, this.#access.settings.durability);
 
   async #close(): Promise<void> {
     await this.#subscriptions.close();

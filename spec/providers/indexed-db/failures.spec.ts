@@ -2,7 +2,7 @@ import { forceCloseDatabase } from 'fake-indexeddb';
 import { deleteDB, openDB } from 'idb';
 import { DataLostError, persistify, ProviderError } from 'rx-persistify';
 import { indexedDb } from 'rx-persistify/indexed-db';
-import { describe, expect, it, onTestFinished, vi } from 'vitest';
+import { describe, expect, it, onTestFinished, vi, type Mock } from 'vitest';
 
 import { set } from '../../support/open-dictionary.ts';
 import { Told } from '../../support/told.ts';
@@ -37,6 +37,22 @@ function close(connection: IDBDatabase): Promise<unknown> {
   return closed;
 }
 
+/** The next commit of entries fails for this reason. Returns what is called then. */
+function failCommit(reason: DOMException): Mock<() => void> {
+  const commit = Reflect.get(IDBTransaction.prototype, 'commit');
+  const failed = vi.fn<() => void>();
+  vi.spyOn(IDBTransaction.prototype, 'commit').mockImplementation(function (this: IDBTransaction) {
+    if (!this.objectStoreNames.contains('entries') || failed.mock.calls.length > 0) {
+      commit.call(this);
+      return;
+    }
+    failed();
+    Object.defineProperty(this, 'error', { value: reason });
+    this.abort();
+  });
+  return failed;
+}
+
 describe('a database that fails', () => {
   it('halts when there is no more room, with nothing stored, and goes on when there is', async () => {
     const dictionary = await tab(freshDatabase())();
@@ -53,12 +69,9 @@ describe('a database that fails', () => {
 
   it('halts when the commit itself finds no more room', async () => {
     const dictionary = await tab(freshDatabase())();
-    const abort = vi.spyOn(IDBTransaction.prototype, 'commit').mockImplementationOnce(function (this: IDBTransaction) {
-      Object.defineProperty(this, 'error', { value: new DOMException('', 'QuotaExceededError') });
-      this.abort();
-    });
+    const failed = failCommit(new DOMException('', 'QuotaExceededError'));
     await expect(dictionary.write(set('a'))).rejects.toMatchObject({ kind: 'halt', outcomeUnknown: false });
-    expect(abort).toHaveBeenCalledOnce();
+    expect(failed).toHaveBeenCalledOnce();
     expect(await dictionary.texts()).toEqual(new Map());
   });
 
@@ -76,10 +89,7 @@ describe('a database that fails', () => {
 
   it('may have stored what it was asked to commit when it fails then', async () => {
     const dictionary = await tab(freshDatabase())();
-    vi.spyOn(IDBTransaction.prototype, 'commit').mockImplementationOnce(function (this: IDBTransaction) {
-      Object.defineProperty(this, 'error', { value: new DOMException('Internal error.', 'UnknownError') });
-      this.abort();
-    });
+    failCommit(new DOMException('Internal error.', 'UnknownError'));
     await expect(dictionary.write(set('a'))).rejects.toMatchObject({ kind: 'retry', outcomeUnknown: true });
   });
 

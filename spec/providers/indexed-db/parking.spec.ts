@@ -8,7 +8,10 @@ import { FakePage, freshDatabase, inspect, tab } from './scene.ts';
 
 /** What a page that was left has parked. */
 async function park(database: string, batch: Batch): Promise<void> {
-  await (await inspect(database)).put('parked', batch, ['prefs', batch.writer]);
+  const transaction = (await inspect(database)).transaction('parked', 'readwrite');
+  const parking = Promise.all([transaction.store.put(batch, ['prefs', batch.writer, batch.number]), transaction.done]);
+  transaction.commit();
+  await parking;
 }
 
 async function parked(database: string): Promise<number> {
@@ -131,10 +134,43 @@ describe('a page that is put away', () => {
     const prefs = await persistify(indexedDb({ database })).withBatch({ intervalMs: 3_600_000 }).open<Record<string, number>>('prefs');
     flushWhenHidden(prefs);
     prefs.set('draft', 1);
-    const commits = vi.spyOn(IDBTransaction.prototype, 'commit');
+    const [put, commits] = [vi.spyOn(IDBObjectStore.prototype, 'put'), vi.spyOn(IDBTransaction.prototype, 'commit')];
     page.isLeft();
     for (let turn = 0; turn < 50; turn++) await Promise.resolve(); // microtasks alone: the page is frozen behind them
-    expect(commits.mock.contexts.map((transaction) => [...(transaction as IDBTransaction).objectStoreNames])).toEqual([['parked']]);
+    const parking = put.mock.contexts.map((store) => store as IDBObjectStore);
+    expect(parking.map(({ name }) => name)).toEqual(['parked']);
+    expect(commits.mock.contexts).toContain(parking[0]?.transaction);
     await prefs.close();
+  });
+
+  it('need not wait for anything of its own to have it parked', async () => {
+    const ended = new Set<unknown>();
+    const commit = Reflect.get(IDBTransaction.prototype, 'commit');
+    vi.spyOn(IDBTransaction.prototype, 'commit').mockImplementation(function (this: IDBTransaction) {
+      ended.add(this);
+      commit.call(this);
+    });
+    const waiting: IDBTransaction[] = [];
+    const begin = Reflect.get(IDBDatabase.prototype, 'transaction') as (this: IDBDatabase, ...args: unknown[]) => IDBTransaction;
+    const begins = vi.spyOn(IDBDatabase.prototype, 'transaction').mockImplementation(function (this: IDBDatabase, ...args) {
+      const transaction = begin.apply(this, args);
+      queueMicrotask(() => {
+        if (transaction.mode !== 'versionchange' && transaction.objectStoreNames.contains('parked') && !ended.has(transaction)) waiting.push(transaction);
+      });
+      return transaction;
+    });
+    const database = freshDatabase();
+    const dictionary = await tab(database, { pollMs: 20 })();
+    const told = new Told(dictionary);
+    await dictionary.write(set('a'));
+    await park(database, ofThePast);
+    await told.reaches(2);
+    await park(database, { ...ofThePast, number: 8 });
+    await dictionary.write(set('b'));
+    await dictionary.texts();
+    page.becomes('hidden');
+    await dictionary.write(set('c'));
+    expect(begins.mock.calls.length).toBeGreaterThan(10);
+    expect(waiting.map(({ objectStoreNames }) => [...objectStoreNames])).toEqual([]);
   });
 });
