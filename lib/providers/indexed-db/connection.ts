@@ -1,9 +1,9 @@
-import { openDB } from 'idb';
+import { openDB, type DBSchema, type IDBPDatabase } from 'idb';
 
 import { unlessAborted } from '../../aborted.ts';
 import { ProviderError } from '../../errors.ts';
 import { describeFailure, isConnectionLost, placeOf } from './failures.ts';
-import { createStores, currentVersion, storeNames, type Database, type Schema } from './schema.ts';
+import { currentVersion, type Layout } from './schema.ts';
 
 /** For how long other tabs may hold up an opening. */
 const openPatienceMs = 5_000;
@@ -20,17 +20,19 @@ export interface Use {
  * The connection to a database, opened when it is needed: again, if the browser has closed it, or another tab has had the database
  * deleted or renewed meanwhile, to whose wish it gives way at once.
  */
-export class Connection {
+export class Connection<S extends DBSchema> {
   readonly #name: string;
-  #opening: Promise<Database> | undefined;
+  readonly #layout: Layout<S>;
+  #opening: Promise<IDBPDatabase<S>> | undefined;
   #isClosed = false;
 
-  constructor(name: string) {
+  constructor(name: string, layout: Layout<S>) {
     this.#name = name;
+    this.#layout = layout;
   }
 
   /** @throws ProviderError, or another one in the terms of the contract. */
-  async use<T>(work: (database: Database) => Promise<T>, { doing, signal }: Use): Promise<T> {
+  async use<T>(work: (database: IDBPDatabase<S>) => Promise<T>, { doing, signal }: Use): Promise<T> {
     const context = { doing, database: this.#name };
     const opening = this.#open();
     const database = await unlessAborted(opening, signal).catch((error: unknown) => {
@@ -52,7 +54,7 @@ export class Connection {
     database?.close(); // what is under way ends first
   }
 
-  #open(): Promise<Database> {
+  #open(): Promise<IDBPDatabase<S>> {
     if (this.#opening === undefined) {
       const opening = this.#openInTime();
       this.#opening = opening;
@@ -67,23 +69,24 @@ export class Connection {
     return this.#opening;
   }
 
-  #forget(opening: Promise<Database>, database?: Database): void {
+  #forget(opening: Promise<IDBPDatabase<S>>, database?: IDBPDatabase<S>): void {
     if (this.#opening === opening) this.#opening = undefined;
     database?.close();
   }
 
-  async #openInTime(): Promise<Database> {
+  async #openInTime(): Promise<IDBPDatabase<S>> {
     if (this.#isClosed) throw new ProviderError(`The store in ${placeOf(this.#name)} is closed.`, { kind: 'halt' });
     if (typeof indexedDB === 'undefined') {
       throw new ProviderError('There is no IndexedDB here: it is there in the pages and workers of a browser that is allowed to store site data. Elsewhere take memory(), or another provider.', { kind: 'halt' });
     }
+    const { storeNames, create } = this.#layout;
     const found = { isForeign: false, isLate: false };
-    const opening = openDB<Schema>(this.#name, currentVersion, {
+    const opening = openDB<S>(this.#name, currentVersion, {
       upgrade(database, _oldVersion, _newVersion, transaction) {
         found.isForeign = database.objectStoreNames.length > 0;
         transaction.done.catch(() => undefined); // the opening fails by it
         if (found.isForeign) transaction.abort();
-        else createStores(database);
+        else create(database);
       },
     });
     let patience: ReturnType<typeof setTimeout> | undefined;

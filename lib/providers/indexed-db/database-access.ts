@@ -1,23 +1,23 @@
 import { Connection } from './connection.ts';
 import { DatabaseFeed } from './database-feed.ts';
 import type { IndexedDbOptions } from './options.ts';
-import { PageLife } from './page-life.ts';
+import { Parking } from './parking.ts';
+import { layout, type Schema } from './schema.ts';
 
 /** What the open dictionaries of one provider have in common. */
 export interface DatabaseAccess {
   readonly settings: Required<IndexedDbOptions>;
-  readonly connection: Connection;
+  readonly connection: Connection<Schema>;
   readonly feed: DatabaseFeed;
-  readonly page: PageLife;
+  readonly parking: Parking;
 }
 
 export function openDatabase(settings: Required<IndexedDbOptions>): DatabaseAccess {
-  const connection = new Connection(settings.database);
-  return { settings, connection, feed: new DatabaseFeed({ connection, database: settings.database, pollMs: settings.pollMs }), page: new PageLife() };
+  const connection = new Connection(settings.database, layout);
+  return { settings, connection, feed: new DatabaseFeed({ database: settings.database, pollMs: settings.pollMs }), parking: new Parking({ connection, ...settings }) };
 }
 
-export async function closeDatabase({ connection, feed, page }: DatabaseAccess): Promise<void> {
-  page.close();
+export async function closeDatabase({ connection, feed, parking }: DatabaseAccess): Promise<void> {
   feed.close();
-  await connection.close();
+  await Promise.all([connection.close(), parking.close()]);
 }

@@ -1,20 +1,17 @@
-import type { Connection } from './connection.ts';
 import { letGo } from './let-go.ts';
-import type { Database } from './schema.ts';
 
 /** Who wants to hear of commits. */
 export interface FeedListener {
   readonly dictionary: string;
-  /** Comes before it reads. */
-  prepare(database: Database): Promise<void>;
+  /** Commits what pages that were left have parked. */
+  commitParked(): Promise<void>;
   /** Reads what is new; resolves to whether there is more. */
-  read(database: Database): Promise<boolean>;
+  read(): Promise<boolean>;
   /** It could not be read. */
   fail(error: unknown): void;
 }
 
 export interface FeedConfig {
-  readonly connection: Connection;
   readonly database: string;
   readonly pollMs: number;
 }
@@ -23,6 +20,8 @@ export interface FeedConfig {
 interface Looks {
   running: Promise<void> | undefined;
   isDue: boolean;
+  /** Whether it is to be seen to what is parked first: now and then, as who parks meanwhile must not have to wait. */
+  isForParked: boolean;
 }
 
 /**
@@ -52,7 +51,7 @@ export class DatabaseFeed {
 
   /** Begins to tell, soon. Returns what ends it, and is done when nothing is held for it any more. */
   join(listener: FeedListener): () => Promise<void> {
-    this.#listeners.set(listener, { running: undefined, isDue: false });
+    this.#listeners.set(listener, { running: undefined, isDue: false, isForParked: true });
     if (this.#timer === undefined) {
       this.#timer = setInterval(() => this.#lookForAll(), this.#config.pollMs);
       letGo(this.#timer);
@@ -80,7 +79,10 @@ export class DatabaseFeed {
   }
 
   #lookForAll(): void {
-    for (const listener of this.#listeners.keys()) this.#look(listener);
+    for (const [listener, looks] of this.#listeners) {
+      looks.isForParked = true;
+      this.#look(listener);
+    }
   }
 
   #look(listener: FeedListener): void {
@@ -94,9 +96,11 @@ export class DatabaseFeed {
     try {
       while (looks.isDue && this.#listeners.has(listener)) {
         looks.isDue = false;
-        const use = { doing: `Watching ${JSON.stringify(listener.dictionary)}` };
-        await this.#config.connection.use((database) => listener.prepare(database), use);
-        const isMore = await this.#config.connection.use((database) => listener.read(database), use);
+        if (looks.isForParked) {
+          looks.isForParked = false;
+          await listener.commitParked();
+        }
+        const isMore = await listener.read();
         looks.isDue ||= isMore;
       }
     } catch (error) {

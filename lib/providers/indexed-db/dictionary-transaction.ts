@@ -6,7 +6,7 @@ import { leftOutFrom, leftOutText } from '../left-out-text.ts';
 import type { Entry } from '../provider.ts';
 import type { Dictionary } from './dictionary.ts';
 import { pruneLog } from './log-pruning.ts';
-import { allOf, committedStores, type Database, type DictionaryRow, type WriterRow } from './schema.ts';
+import { allOf, storeNames, type Database, type DictionaryRow, type WriterRow } from './schema.ts';
 import { StagedEntries } from './staged-entries.ts';
 
 /** Requests that are made at a stretch: more would hold the event loop. */
@@ -32,7 +32,7 @@ export class DictionaryTransaction {
 
   constructor(database: Database, dictionary: Dictionary, durability: 'strict' | 'relaxed') {
     this.#dictionary = dictionary;
-    this.#transaction = database.transaction(committedStores, 'readwrite', { durability });
+    this.#transaction = database.transaction(storeNames, 'readwrite', { durability });
     this.#done = this.#transaction.done;
     this.#done.catch(() => undefined); // it is looked at in the end
   }

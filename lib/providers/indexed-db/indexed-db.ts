@@ -4,7 +4,6 @@ import { closeDatabase, openDatabase } from './database-access.ts';
 import { Dictionary } from './dictionary.ts';
 import { openDictionary } from './open-dictionary.ts';
 import { settingsFrom, type IndexedDbOptions } from './options.ts';
-import { commitParked } from './parking.ts';
 import { IndexedDbSession } from './session.ts';
 
 /**
@@ -29,7 +28,7 @@ export function indexedDb(options: IndexedDbOptions = {}): Provider {
       try {
         const dictionary = new Dictionary(storeName, settings.database, context.report);
         const doing = `Opening ${JSON.stringify(storeName)}`;
-        await access.connection.use((database) => commitParked(database, dictionary, settings.durability), { doing });
+        await access.parking.commit(dictionary, doing);
         const opened = await access.connection.use((database) => openDictionary(database, dictionary, settings.durability), { doing });
         return new IndexedDbSession(access, dictionary, opened, context, () => shared.release());
       } catch (error) {

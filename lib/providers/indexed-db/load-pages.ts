@@ -4,11 +4,12 @@ import type { Connection } from './connection.ts';
 import type { Dictionary } from './dictionary.ts';
 import { placeOf } from './failures.ts';
 import { openDictionary } from './open-dictionary.ts';
-import { commitParked } from './parking.ts';
-import { allBehind, allOf, type Database, type DictionaryRow } from './schema.ts';
+import type { Parking } from './parking.ts';
+import { allBehind, allOf, type Database, type DictionaryRow, type Schema } from './schema.ts';
 
 export interface LoadConfig {
-  readonly connection: Connection;
+  readonly connection: Connection<Schema>;
+  readonly parking: Parking;
   readonly dictionary: Dictionary;
   readonly database: string;
   readonly durability: 'strict' | 'relaxed';
@@ -30,10 +31,10 @@ interface Stretch {
  * what is of up to 50,000 entries is of one moment; behind those, what is committed meanwhile may be among it, and the feed tells it
  * as well.
  */
-export async function* loadPages({ connection, dictionary, database, durability, report }: LoadConfig): AsyncGenerator<Page, void, undefined> {
+export async function* loadPages({ connection, parking, dictionary, database, durability, report }: LoadConfig): AsyncGenerator<Page, void, undefined> {
   const use = { doing: `Loading ${JSON.stringify(dictionary.name)}` };
   const read = (after?: string): Promise<Stretch> => connection.use((opened) => readStretch(opened, dictionary.name, after), use);
-  await connection.use((opened) => commitParked(opened, dictionary, durability), use);
+  await parking.commit(dictionary, use.doing);
   let stretch = await read();
   if (stretch.row === undefined) {
     dictionary.meet(stretch.row);

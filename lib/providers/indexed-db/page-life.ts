@@ -3,24 +3,20 @@ const leavingMs = 1_000;
 
 /** Tells when the page is being put away, after which it may never run again. Where there is no page, as in a worker, it never is. */
 export class PageLife {
-  readonly #callbacks = new Set<() => void>();
-  #leavingSince = -Infinity;
+  readonly #tell: () => void;
+  #leftAt = -Infinity;
 
-  constructor() {
+  /** `tell` is called behind all other listeners of the event, so that it knows what they have begun to write. */
+  constructor(tell: () => void) {
+    this.#tell = tell;
     if (typeof document === 'undefined') return;
-    // First of all, so that what others write when they hear of it finds it known.
     addEventListener('pagehide', this.#onLeaving, { capture: true });
     addEventListener('visibilitychange', this.#onVisibility, { capture: true });
   }
 
-  get isLeaving(): boolean {
-    return performance.now() - this.#leavingSince < leavingMs;
-  }
-
-  /** Calls back when the page begins to be left. Returns what takes that back. */
-  onLeaving(callback: () => void): () => void {
-    this.#callbacks.add(callback);
-    return () => this.#callbacks.delete(callback);
+  /** Whether it was told a moment ago: what begins now comes too late for it. */
+  get isLeft(): boolean {
+    return performance.now() - this.#leftAt < leavingMs;
   }
 
   close(): void {
@@ -29,13 +25,16 @@ export class PageLife {
     removeEventListener('visibilitychange', this.#onVisibility, { capture: true });
   }
 
-  readonly #onVisibility = (): void => {
-    if (document.visibilityState === 'hidden') this.#onLeaving();
+  readonly #onVisibility = (event: Event): void => {
+    if (document.visibilityState === 'hidden') this.#onLeaving(event);
   };
 
-  readonly #onLeaving = (): void => {
-    const wasLeaving = this.isLeaving;
-    this.#leavingSince = performance.now();
-    if (!wasLeaving) for (const callback of [...this.#callbacks]) callback();
+  // One that is added while the others of the window are yet to be called is called last.
+  readonly #onLeaving = ({ type }: Event): void => addEventListener(type, this.#onLeft, { once: true });
+
+  readonly #onLeft = (): void => {
+    if (this.isLeft) return;
+    this.#leftAt = performance.now();
+    this.#tell();
   };
 }

@@ -1,4 +1,4 @@
-import type { DBSchema, IDBPDatabase } from 'idb';
+import type { DBSchema, IDBPDatabase, StoreNames } from 'idb';
 
 import type { Batch } from '../../mutation.ts';
 import type { Entry } from '../provider.ts';
@@ -16,11 +16,20 @@ export interface Schema extends DBSchema {
   writers: { key: [dictionary: string, writer: string]; value: WriterRow; indexes: { settledAt: [dictionary: string, settledAt: number] } };
   /** By dictionary and version, one row a commit. */
   log: { key: [dictionary: string, version: number]; value: LogRow };
-  /** By dictionary, writer and number, what a page that was left could not commit any more. */
-  parked: { key: ParkedKey; value: Batch };
 }
 
 export type Database = IDBPDatabase<Schema>;
+
+/**
+ * What pages that were left could not commit any more. It has a database of its own: a browser may have all writing transactions of
+ * one wait for each other, whatever is in their scopes (Chromium does), and drops those that wait as the page is left.
+ */
+export interface ParkedSchema extends DBSchema {
+  /** By dictionary, writer and number. */
+  parked: { key: ParkedKey; value: Batch };
+}
+
+export type ParkedDatabase = IDBPDatabase<ParkedSchema>;
 
 export type ParkedKey = [dictionary: string, writer: string, number: number];
 
@@ -54,16 +63,31 @@ export interface LogRow {
   readonly keys: readonly string[];
 }
 
-/** What a commit reads and writes. */
-export const committedStores = ['dictionaries', 'entries', 'writers', 'log'] as const;
-export const storeNames = [...committedStores, 'parked'] as const;
+export const storeNames = ['dictionaries', 'entries', 'writers', 'log'] as const;
 
-export function createStores(database: Database): void {
+/** How a database is made. */
+export interface Layout<S extends DBSchema> {
+  readonly storeNames: readonly StoreNames<S>[];
+  readonly create: (database: IDBPDatabase<S>) => void;
+}
+
+export const layout: Layout<Schema> = { storeNames, create: createStores };
+
+export const parkedLayout: Layout<ParkedSchema> = {
+  storeNames: ['parked'],
+  create: (database) => void database.createObjectStore('parked'),
+};
+
+/** The name of the database for what is parked, beside this one. */
+export function parkedName(database: string): string {
+  return `${database} parked`;
+}
+
+function createStores(database: Database): void {
   database.createObjectStore('dictionaries');
   database.createObjectStore('entries');
   database.createObjectStore('writers', { keyPath: ['dictionary', 'writer'] }).createIndex('settledAt', ['dictionary', 'settledAt']);
   database.createObjectStore('log');
-  database.createObjectStore('parked');
 }
 
 /** All of a dictionary's rows: an array is above every text. */

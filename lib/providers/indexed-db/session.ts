@@ -7,12 +7,9 @@ import { Subscriptions } from '../subscriptions.ts';
 import { commitBatch } from './commit.ts';
 import type { DatabaseAccess } from './database-access.ts';
 import type { Dictionary } from './dictionary.ts';
-import { describeFailure } from './failures.ts';
 import { isEntry, loadPages } from './load-pages.ts';
 import { LogReader } from './log-reader.ts';
 import type { Opened } from './open-dictionary.ts';
-import { commitParked, parkBatch } from './parking.ts';
-import type { Database } from './schema.ts';
 
 /** Keys that are read in one transaction. */
 const readSlice = 500;
@@ -39,8 +36,8 @@ export class IndexedDbSession implements ProviderSession {
   }
 
   load(): AsyncIterable<Page> {
-    const { connection, settings } = this.#access;
-    return loadPages({ connection, dictionary: this.#dictionary, ...settings, report: this.#context.report });
+    const { connection, parking, settings } = this.#access;
+    return loadPages({ connection, parking, dictionary: this.#dictionary, ...settings, report: this.#context.report });
   }
 
   async read(keys: readonly string[]): Promise<readonly Entry[]> {
@@ -65,40 +62,33 @@ export class IndexedDbSession implements ProviderSession {
   }
 
   async write(batch: Batch, { signal }: WriteContext): Promise<BatchResult> {
-    const { connection, feed, settings, page } = this.#access;
+    const { connection, parking, feed, settings } = this.#access;
     const { name } = this.#dictionary;
     const doing = `Saving ${JSON.stringify(name)}`;
     if (signal.aborted) throw new ProviderError(`${doing} was aborted before it began.`, { kind: 'retry', cause: signal.reason });
-    let isParked = false;
-    const park = (): void => {
-      isParked = true;
-      const parking = connection.use((database) => {
-        parkBatch(database, name, batch, settings.durability);
-        return Promise.resolve();
-      }, { doing });
-      parking.catch(() => undefined); // a page that lives on commits it all the same, and hears then what is wrong
-    };
-    if (page.isLeaving) park();
-    const heedNoMore = page.onLeaving(park);
+    const underWay = parking.begin(name, batch);
     try {
-      const config = { dictionary: this.#dictionary, durability: settings.durability, signal, isParked: () => isParked, place: settings.database };
-      // What others have parked comes first, as it is older.
-      await connection.use((database) => this.#commitParked(database).catch((error: unknown) => {
-        throw describeFailure(error, { doing, database: settings.database, outcomeUnknown: isParked });
-      }), { doing, signal });
+      const config = { dictionary: this.#dictionary, durability: settings.durability, signal, isParked: () => underWay.isParked, place: settings.database };
       const result = await connection.use((database) => commitBatch(database, batch, config), { doing, signal });
       feed.committed(name);
       return result;
     } finally {
-      heedNoMore();
+      parking.end(underWay);
     }
   }
 
   /** Of this session's own commits it tells the cursor alone. */
   watch(since: Cursor): Observable<Feed> {
+    const { connection, parking, feed } = this.#access;
+    const doing = `Watching ${JSON.stringify(this.#dictionary.name)}`;
     return this.#subscriptions.watch(({ tell, fail }) => {
       const reader = new LogReader({ dictionary: this.#dictionary, writer: this.#context.writer, since, tell });
-      const leave = this.#access.feed.join({ dictionary: this.#dictionary.name, prepare: this.#commitParked, read: (database) => reader.read(database), fail });
+      const leave = feed.join({
+        dictionary: this.#dictionary.name,
+        commitParked: () => parking.commit(this.#dictionary, doing),
+        read: () => connection.use((database) => reader.read(database), { doing }),
+        fail,
+      });
       return () => {
         reader.end();
         return leave();
@@ -110,8 +100,6 @@ export class IndexedDbSession implements ProviderSession {
     this.#closed ??= this.#close();
     return this.#closed;
   }
-
-  readonly #commitParked = (database: Database): Promise<void> => commitParked(database, this.#dictionary, this.#access.settings.durability);
 
   async #close(): Promise<void> {
     await this.#subscriptions.close();

@@ -28,22 +28,23 @@ export async function inspect(database: string): Promise<IDBPDatabase> {
 /** A page that can be put away: fake-indexeddb has none. */
 export class FakePage {
   readonly document = Object.assign(new EventTarget(), { visibilityState: 'visible' });
-  readonly #window = new EventTarget();
+  /** The listeners of the window, which are called before those of the document, and after them: Node's own know no phases. */
+  readonly #capturing = new EventTarget();
+  readonly #bubbling = new EventTarget();
 
   constructor() {
+    const phaseOf = (options?: AddEventListenerOptions): EventTarget => (options?.capture === true ? this.#capturing : this.#bubbling);
     vi.stubGlobal('document', this.document);
-    vi.stubGlobal('addEventListener', this.#window.addEventListener.bind(this.#window));
-    vi.stubGlobal('removeEventListener', this.#window.removeEventListener.bind(this.#window));
-    // In a browser it bubbles.
-    this.document.addEventListener('visibilitychange', () => void this.#window.dispatchEvent(new Event('visibilitychange')));
+    vi.stubGlobal('addEventListener', (type: string, listener: EventListener, options?: AddEventListenerOptions) => phaseOf(options).addEventListener(type, listener, options));
+    vi.stubGlobal('removeEventListener', (type: string, listener: EventListener, options?: AddEventListenerOptions) => phaseOf(options).removeEventListener(type, listener, options));
   }
 
   becomes(visibilityState: 'hidden' | 'visible'): void {
     this.document.visibilityState = visibilityState;
-    this.document.dispatchEvent(new Event('visibilitychange'));
+    for (const target of [this.#capturing, this.document, this.#bubbling]) target.dispatchEvent(new Event('visibilitychange'));
   }
 
   isLeft(): void {
-    this.#window.dispatchEvent(new Event('pagehide'));
+    for (const target of [this.#capturing, this.#bubbling]) target.dispatchEvent(new Event('pagehide'));
   }
 }
