@@ -9,7 +9,10 @@ import type { SqliteSettings } from './options.ts';
 import { packBatch } from '../packed-batch.ts';
 import type { Dictionary } from './schema.ts';
 
-/** Commits on the thread that opens the stores, at most 1,000 rows at a stretch. */
+/** For how long the event loop is held at a stretch, but for a commit or a checkpoint that takes longer. */
+const [leastStretchMs, longestStretchMs] = [2, 8];
+
+/** Commits on the thread that opens the stores, a large batch in slices between which the event loop goes on. */
 export class MainThreadCommitter implements Committer {
   readonly #writer: DatabaseWriter;
   #last: Promise<unknown> = Promise.resolve();
@@ -23,10 +26,12 @@ export class MainThreadCommitter implements Committer {
   }
 
   write(dictionary: Dictionary, batch: Batch, signal: AbortSignal): Promise<BatchResult> {
-    return this.#inTurn(() => {
+    const written = this.#inTurn(() => {
       if (signal.aborted) throw abandoned();
       return inSlices(this.#writer.write(dictionary, packBatch(batch)), signal);
     });
+    void this.#inTurn(() => (this.#writer.isTidyingDue ? macrotask().then(() => this.#writer.tidy()) : undefined));
+    return written;
   }
 
   close(): Promise<void> {
@@ -41,11 +46,21 @@ export class MainThreadCommitter implements Committer {
   }
 }
 
-/** Does the work to its end, with a macrotask at each pause; an aborted one is undone at the next. */
+/**
+ * Does the work to its end, with a macrotask after each stretch; an aborted one is undone at the next pause. A stretch is as long as
+ * others took before it: the file is locked meanwhile, and that for no more than twice the time where the event loop is busy.
+ */
 async function inSlices<T>(work: Sliced<T>, signal: AbortSignal): Promise<T> {
+  let endsAt = performance.now() + leastStretchMs;
   let step = work.next();
   while (step.done !== true) {
-    await (step.value === 'locked' ? delay(1) : macrotask());
+    const pausedAt = performance.now();
+    if (step.value === 'locked') await delay(1);
+    else if (pausedAt >= endsAt) {
+      await macrotask();
+      const goesOnAt = performance.now();
+      endsAt = goesOnAt + Math.min(Math.max(goesOnAt - pausedAt, leastStretchMs), longestStretchMs);
+    }
     step = signal.aborted ? work.throw(abandoned()) : work.next();
   }
   return step.value;

@@ -21,6 +21,7 @@ parentPort?.on('message', (request: WorkerRequest | WritePart) => {
     return;
   }
   tell(answer(request));
+  if (writer?.isTidyingDue === true) writer.tidy();
   parts.delete(request.id);
 });
 tell({ type: 'ready' });
