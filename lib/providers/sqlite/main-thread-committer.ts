@@ -9,8 +9,11 @@ import type { SqliteSettings } from './options.ts';
 import { packBatch } from '../packed-batch.ts';
 import type { Dictionary } from './schema.ts';
 
-/** For how long the event loop is held at a stretch, but for a commit or a checkpoint that takes longer. */
-const [leastStretchMs, longestStretchMs] = [2, 8];
+/**
+ * For how long the event loop is held at a stretch, but for a commit or a checkpoint that takes longer. The file is locked from one
+ * stretch to the next: shorter ones would make other processes wait for more turns of a busy event loop.
+ */
+const stretchMs = 3;
 
 /** Commits on the thread that opens the stores, a large batch in slices between which the event loop goes on. */
 export class MainThreadCommitter implements Committer {
@@ -46,20 +49,14 @@ export class MainThreadCommitter implements Committer {
   }
 }
 
-/**
- * Does the work to its end, with a macrotask after each stretch; an aborted one is undone at the next pause. A stretch is as long as
- * others took before it: the file is locked meanwhile, and that for no more than twice the time where the event loop is busy.
- */
+/** Does the work to its end, with a macrotask after each stretch; an aborted one is undone at the next pause. */
 async function inSlices<T>(work: Sliced<T>, signal: AbortSignal): Promise<T> {
-  let endsAt = performance.now() + leastStretchMs;
+  let endsAt = performance.now() + stretchMs;
   let step = work.next();
   while (step.done !== true) {
-    const pausedAt = performance.now();
-    if (step.value === 'locked') await delay(1);
-    else if (pausedAt >= endsAt) {
-      await macrotask();
-      const goesOnAt = performance.now();
-      endsAt = goesOnAt + Math.min(Math.max(goesOnAt - pausedAt, leastStretchMs), longestStretchMs);
+    if (step.value === 'locked' || performance.now() >= endsAt) {
+      await (step.value === 'locked' ? delay(1) : macrotask());
+      endsAt = performance.now() + stretchMs;
     }
     step = signal.aborted ? work.throw(abandoned()) : work.next();
   }
