@@ -1,12 +1,12 @@
 import { setTimeout as delay, setImmediate as macrotask } from 'node:timers/promises';
 
-import type { Batch, BatchResult } from '../../mutation.ts';
+import type { BatchResult } from '../../mutation.ts';
 import { abandoned, type Sliced } from './commit.ts';
 import type { Committer } from './committer.ts';
 import { DatabaseWriter } from './database-writer.ts';
 import type { Driver } from './driver.ts';
 import type { SqliteSettings } from './options.ts';
-import { packBatch } from '../packed-batch.ts';
+import type { PackedBatch } from '../packed-batch.ts';
 import type { Dictionary } from './schema.ts';
 
 /**
@@ -28,10 +28,10 @@ export class MainThreadCommitter implements Committer {
     return this.#inTurn(() => this.#writer.open(name, table));
   }
 
-  write(dictionary: Dictionary, batch: Batch, signal: AbortSignal): Promise<BatchResult> {
+  write(dictionary: Dictionary, batch: PackedBatch, signal: AbortSignal): Promise<BatchResult> {
     const written = this.#inTurn(() => {
       if (signal.aborted) throw abandoned();
-      return inSlices(this.#writer.write(dictionary, packBatch(batch)), signal);
+      return inSlices(this.#writer.write(dictionary, batch), signal);
     });
     void this.#inTurn(() => (this.#writer.isTidyingDue ? macrotask().then(() => this.#writer.tidy()) : undefined));
     return written;
