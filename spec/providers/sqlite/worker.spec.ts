@@ -135,15 +135,3 @@ describe.each(modes)('an aborted write, $mode', ({ worker }) => {
     expect(removed.mock.calls.length).toBe(added.mock.calls.length);
   });
 });
-
-describe('commits on the main thread', () => {
-  it('let timers through after each 1,000 rows', async () => {
-    const dictionary = await open({ file: temporaryFile(), worker: false, durability: 'normal' });
-    let turns = 0;
-    const turn = (): void => void (turns++, (immediate = setImmediate(turn)));
-    let immediate = setImmediate(turn);
-    await dictionary.write(...numberedSets(10_500), ...Array.from({ length: 1_500 }, (_, index) => ({ type: 'touch', key: `touched ${index}`, expiresAt: 1 }) as const));
-    clearImmediate(immediate);
-    expect(turns).toBeGreaterThanOrEqual(11);
-  });
-});
