@@ -21,9 +21,7 @@ export interface PackedBatch {
   readonly transactions: Float64Array | null;
 }
 
-/** The batch, or so many of its mutations from a place on. */
-export function packBatch({ writer, number, mutations: all }: Batch, start = 0, most = all.length): PackedBatch {
-  const mutations = start === 0 && most >= all.length ? all : all.slice(start, start + most);
+export function packBatch({ writer, number, mutations }: Batch): PackedBatch {
   const count = mutations.length;
   const packedKinds = new Uint8Array(count);
   const keys = new Array<string>(count);
@@ -45,40 +43,6 @@ export function packBatch({ writer, number, mutations: all }: Batch, start = 0, 
     if (transaction !== undefined) (transactions ??= unset(count))[index] = transaction;
   }
   return { writer, number, kinds: packedKinds, keys, texts, deadlines, versions, transactions };
-}
-
-/** One batch of what was packed in parts, in their order. */
-export function joinBatches(parts: readonly PackedBatch[], last: PackedBatch): PackedBatch {
-  if (parts.length === 0) return last;
-  const all = [...parts, last];
-  const counts = all.map((part) => part.kinds.length);
-  const kindsOfAll = new Uint8Array(counts.reduce((sum, count) => sum + count, 0));
-  let start = 0;
-  for (const part of all) {
-    kindsOfAll.set(part.kinds, start);
-    start += part.kinds.length;
-  }
-  return {
-    writer: last.writer,
-    number: last.number,
-    kinds: kindsOfAll,
-    keys: all.flatMap((part) => part.keys),
-    texts: all.flatMap((part) => part.texts),
-    deadlines: joinNumbers(all.map((part) => part.deadlines), counts),
-    versions: joinNumbers(all.map((part) => part.versions), counts),
-    transactions: joinNumbers(all.map((part) => part.transactions), counts),
-  };
-}
-
-function joinNumbers(parts: readonly (Float64Array | null)[], counts: readonly number[]): Float64Array | null {
-  if (parts.every((part) => part === null)) return null;
-  const all = unset(counts.reduce((sum, count) => sum + count, 0));
-  let start = 0;
-  for (const [index, part] of parts.entries()) {
-    if (part !== null) all.set(part, start);
-    start += counts[index] ?? 0;
-  }
-  return all;
 }
 
 /** The number at `index`, if there is one. */

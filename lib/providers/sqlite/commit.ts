@@ -19,7 +19,7 @@ export interface CommitTarget {
 }
 
 /**
- * Work that pauses every 1,000 rows or so: the main thread lets other things happen there, a worker looks whether it is still wanted.
+ * Work that can pause every 100 rows or so: the main thread lets other things happen there, a worker looks whether it is still wanted.
  * At a pause that is `locked` it goes on in about a millisecond, as there is a lock to wait for.
  */
 export type Sliced<T> = Generator<'locked' | undefined, T, undefined>;
@@ -29,8 +29,8 @@ export function abandoned(): ProviderError {
   return new ProviderError('The write was aborted before its commit; nothing was stored.', { kind: 'retry' });
 }
 
-/** Rows between two pauses. */
-const sliceRows = 1_000;
+/** Rows between two pauses: half a millisecond, or some of them where their pages are cold. */
+const sliceRows = 100;
 
 /**
  * Stores a batch in one transaction, with its settling row, so that a retry whose first attempt was committed after all is
@@ -181,6 +181,7 @@ function* inTransaction<T>(target: CommitTarget, work: Sliced<T>): Sliced<T> {
   yield* begin(target);
   try {
     const result = yield* work;
+    yield; // a commit writes each page that was changed, and can itself not be cut in slices
     commit(database);
     return result;
   } finally {
@@ -244,7 +245,7 @@ function keysAsText(batch: PackedBatch, indexes: readonly number[]): string {
   return JSON.stringify(indexes.map(index => batch.keys[index])).slice(1, -1);
 }
 
-/** The indexes in parts of at most 1,000; a list that is short enough is given as it is. */
+/** The indexes in parts of at most 100; a list that is short enough is given as it is. */
 function slices(indexes: readonly number[]): readonly (readonly number[])[] {
   if (indexes.length === 0) return [];
   if (indexes.length <= sliceRows) return [indexes];

@@ -3,6 +3,7 @@ import { closeSync, fsyncSync, openSync, statSync } from 'node:fs';
 import { CorruptDataError, ProviderError } from '../../errors.ts';
 import type { Database, Driver } from './driver.ts';
 import type { SqliteSettings } from './options.ts';
+import { rowOf } from './rows.ts';
 
 /** The oldest SQLite without the bug that can lose a commit when a WAL is reset beside a second connection (sqlite.org/wal.html). */
 const oldestVersion = [3, 51, 3] as const;
@@ -28,7 +29,8 @@ export function openForWriting(driver: Driver, settings: SqliteSettings, look?: 
     if (settings.durability === 'full') flushLog(settings.file);
     // Statements of many rows would spill their journal to a file.
     database.pragma('temp_store = MEMORY');
-    database.pragma(`wal_autocheckpoint = ${checkpointPages}`);
+    // A commit itself copies them only where `checkpointIfLong` did not come to it.
+    database.pragma(`wal_autocheckpoint = ${2 * checkpointPages}`);
     // One huge commit should not leave a huge -wal behind for good.
     database.pragma(`journal_size_limit = ${checkpointPages * 4_096}`);
     return database;
@@ -53,6 +55,12 @@ export function openForReading(driver: Driver, settings: SqliteSettings): Databa
 /** Whether a connection's statements wait for locks. */
 export function waitForLocks(database: Database, isWaiting: boolean): void {
   database.pragma(`busy_timeout = ${isWaiting ? lockWaitMs : 0}`);
+}
+
+/** Copies the log into the file, as far as nobody reads it, if it has grown long. */
+export function checkpointIfLong(database: Database): void {
+  const [, pages] = rowOf(database.prepare('PRAGMA wal_checkpoint(NOOP)').raw().get()) ?? [];
+  if (Number(pages) >= checkpointPages) database.pragma('wal_checkpoint(PASSIVE)');
 }
 
 /** @throws ProviderError if this version of SQLite can lose commits in WAL mode. */

@@ -2,13 +2,16 @@ import { ProviderError } from '../../errors.ts';
 import type { BatchResult } from '../../mutation.ts';
 import { Bookkeeping } from './bookkeeping.ts';
 import { commitBatch, type CommitTarget, type Sliced } from './commit.ts';
-import { checkAfterFailure, fileIdentity, openForWriting, waitForLocks } from './connection.ts';
+import { checkAfterFailure, checkpointIfLong, fileIdentity, openForWriting, waitForLocks } from './connection.ts';
 import { DataStatements } from './data-statements.ts';
 import type { Database, Driver } from './driver.ts';
 import { describeFailure, isBusy, isInputOutputFailure } from './failures.ts';
 import type { SqliteSettings } from './options.ts';
 import type { PackedBatch } from '../packed-batch.ts';
 import { checkDictionary, openDictionary, type Dictionary } from './schema.ts';
+
+/** Mutations after which the length of the log is looked at: that takes some microseconds. */
+const lookEvery = 256;
 
 /**
  * The one connection of a provider that commits, on whatever thread it is made. Its methods must not overlap: an open
@@ -22,6 +25,8 @@ export class DatabaseWriter {
   #identity: string | undefined;
   /** An I/O error was seen, and the file has not been found whole since. */
   #suspect = false;
+  /** Mutations since the length of the log was looked at. */
+  #unlooked = 0;
 
   /** @param identity which file the path must lead to; none: the one that it leads to at first. */
   constructor(driver: Driver, settings: SqliteSettings, identity?: string) {
@@ -47,10 +52,26 @@ export class DatabaseWriter {
 
   /** Stores a batch; in slices, so that the thread may do something else between them. */
   *write(dictionary: Dictionary, batch: PackedBatch): Sliced<BatchResult> {
+    this.#unlooked += batch.kinds.length;
     try {
       return yield* commitBatch(this.#targetOf(dictionary), batch);
     } catch (error) {
       throw this.#failed(`Saving ${JSON.stringify(dictionary.name)}`, error);
+    }
+  }
+
+  /** Whether `tidy` is to be called. */
+  get isTidyingDue(): boolean {
+    return this.#unlooked >= lookEvery;
+  }
+
+  /** Copies the log into the file if it has grown long, which may take as long as a large commit. To be called where nobody waits for an answer. */
+  tidy(): void {
+    this.#unlooked = 0;
+    try {
+      if (this.#database !== undefined) checkpointIfLong(this.#database);
+    } catch {
+      // It spares later ones some work, as one within a commit would, whose failure is not told either.
     }
   }
 

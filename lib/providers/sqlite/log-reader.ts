@@ -41,7 +41,7 @@ export class LogReader {
     let rows = 0;
     while (this.#place.version < head) {
       if (rows > transactionRows) return true;
-      const row = statements.row(this.#place.version + 1);
+      const row = statements.row(this.#place.version + 1, this.#config.writer);
       if (row === undefined) return this.#reset();
       const commit = yield* this.#commitOf(row, statements);
       rows += 1 + commit.entries.length + commit.deleted.length;

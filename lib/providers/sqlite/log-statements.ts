@@ -30,7 +30,7 @@ export class LogStatements {
     this.head = new Head(database, dictionary, settings.file);
     this.#name = dictionary.name;
     this.#place = database.prepare('SELECT writer, number FROM main.rx_persistify_log WHERE dictionary = ? AND version = ?').raw();
-    this.#row = database.prepare('SELECT writer, number, keys FROM main.rx_persistify_log WHERE dictionary = ? AND version = ?').raw();
+    this.#row = database.prepare('SELECT writer, number, iif(writer = ?, NULL, keys) FROM main.rx_persistify_log WHERE dictionary = ? AND version = ?').raw();
     this.#entry = database.prepare(`SELECT ${[quote(key), readable(quote(value)), quote(version), quote(expiresAt)].join(', ')} FROM ${table} WHERE ${quote(key)} = ?`).raw();
     // No WHERE: one step would then look at millions of rows where none has the version.
     this.#scan = database
@@ -44,8 +44,9 @@ export class LogStatements {
     return row === undefined ? undefined : { version, writer: textOf(row[0]), number: Number(row[1]) };
   }
 
-  row(version: number): LogRow | undefined {
-    const row = rowOf(this.#row.get(this.#name, version));
+  /** @param own the writer whose keys are left out: nobody asks for them, and there may be many. */
+  row(version: number, own: string): LogRow | undefined {
+    const row = rowOf(this.#row.get(own, this.#name, version));
     if (row === undefined) return undefined;
     const [writer, number, keys] = row;
     return { cursor: { version, writer: textOf(writer), number: Number(number) }, keys: typeof keys === 'string' ? keys : undefined };

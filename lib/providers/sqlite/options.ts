@@ -20,7 +20,8 @@ export interface SqliteOptions {
   readonly durability?: 'full' | 'normal';
   /**
    * Whether commits happen in a worker thread, so that neither fsync nor cold pages hold the event loop. `false`: on the
-   * thread that opens the store, in slices of 1,000 rows; a lone write is acknowledged sooner.
+   * thread that opens the store, a large batch in slices of some milliseconds, but for the commit at its end, which writes each
+   * page that it changed; a lone write is acknowledged sooner.
    * @default true
    */
   readonly worker?: boolean;

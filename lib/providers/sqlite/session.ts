@@ -4,6 +4,7 @@ import type { Observable } from 'rxjs';
 
 import type { Batch, BatchResult } from '../../mutation.ts';
 import type { Capabilities, Cursor, Entry, Feed, OpenContext, Page, ProviderSession, WriteContext } from '../provider.ts';
+import { packBatch } from '../packed-batch.ts';
 import { Subscriptions } from '../subscriptions.ts';
 import { abandoned } from './commit.ts';
 import type { DatabaseAccess } from './database-access.ts';
@@ -52,7 +53,7 @@ export class SqliteSession implements ProviderSession {
 
   async write(batch: Batch, { signal }: WriteContext): Promise<BatchResult> {
     if (signal.aborted) throw abandoned();
-    const result = await this.#access.committer.write(this.#dictionary, batch, signal);
+    const result = await this.#access.committer.write(this.#dictionary, packBatch(batch), signal);
     this.#access.feed.committed();
     return result;
   }

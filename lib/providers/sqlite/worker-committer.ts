@@ -1,18 +1,15 @@
-import { setImmediate as macrotask } from 'node:timers/promises';
 import { Worker } from 'node:worker_threads';
 
 import { ProviderError } from '../../errors.ts';
-import type { Batch, BatchResult } from '../../mutation.ts';
+import type { BatchResult } from '../../mutation.ts';
 import type { Committer } from './committer.ts';
 import { fileIdentity } from './connection.ts';
 import { leftOutFrom } from '../left-out-text.ts';
 import type { SqliteSettings } from './options.ts';
-import { packBatch } from '../packed-batch.ts';
+import type { PackedBatch } from '../packed-batch.ts';
 import type { Dictionary } from './schema.ts';
-import { receiveFailure, type WorkerAnswer, type WorkerMessage, type WorkerRequest, type WorkerStart, type WritePart, type WriteRequest } from './worker-messages.ts';
+import { receiveFailure, type WorkerAnswer, type WorkerMessage, type WorkerRequest, type WorkerStart } from './worker-messages.ts';
 
-/** Mutations that are handed over at a stretch: copying 10,000 held the event loop for 10 ms (ran). */
-const partSize = 2_000;
 /** How long an aborted write may still take to tell its true result; only a disk that hangs takes longer. */
 const abortGraceMs = 1_000;
 /** How long a worker may take to close the file before it is terminated. */
@@ -32,7 +29,6 @@ type WithoutId<T> = T extends unknown ? Omit<T, 'id'> : never;
 export class WorkerCommitter implements Committer {
   readonly #settings: SqliteSettings;
   readonly #pending = new Map<number, Pending>();
-  readonly #handingOver = new Set<Promise<void>>();
   #worker: Worker | undefined;
   /** Which file it is, for a worker that takes the place of a dead one. */
   #identity: string | undefined;
@@ -49,9 +45,9 @@ export class WorkerCommitter implements Committer {
     return dictionary;
   }
 
-  async write(dictionary: Dictionary, batch: Batch, signal: AbortSignal): Promise<BatchResult> {
+  async write(dictionary: Dictionary, batch: PackedBatch, signal: AbortSignal): Promise<BatchResult> {
     const aborted = new Int32Array(new SharedArrayBuffer(Int32Array.BYTES_PER_ELEMENT));
-    const { id, worker, answer } = this.#expect();
+    const { id, answer } = this.#ask({ type: 'write', dictionary, batch, aborted });
     let grace: NodeJS.Timeout | undefined;
     const abort = (): void => {
       Atomics.store(aborted, 0, 1);
@@ -61,10 +57,7 @@ export class WorkerCommitter implements Committer {
     signal.addEventListener('abort', abort, { once: true });
     if (signal.aborted) abort();
     try {
-      const handingOver = this.#handOver(worker, { type: 'write', id, dictionary, aborted }, batch).finally(() => this.#handingOver.delete(handingOver));
-      this.#handingOver.add(handingOver);
-      const [written] = await Promise.all([answer, handingOver]);
-      const { version, leftOut } = expectAnswer(written, 'written');
+      const { version, leftOut } = expectAnswer(await answer, 'written');
       return { version, leftOut: leftOutFrom(leftOut) };
     } finally {
       signal.removeEventListener('abort', abort);
@@ -72,20 +65,7 @@ export class WorkerCommitter implements Committer {
     }
   }
 
-  /** In parts, between which the event loop goes on. An aborted one is handed over with what it has, as the worker then does nothing of it. */
-  async #handOver(worker: Worker, request: Omit<WriteRequest, 'batch'>, batch: Batch): Promise<void> {
-    const { id, aborted } = request;
-    if (this.#handingOver.size > 0) await Promise.allSettled(this.#handingOver); // the order of their coming is kept
-    let start = 0;
-    for (; start + partSize < batch.mutations.length && Atomics.load(aborted, 0) === 0; start += partSize) {
-      worker.postMessage({ type: 'part', id, batch: packBatch(batch, start, partSize) } satisfies WritePart);
-      await macrotask();
-    }
-    worker.postMessage({ ...request, batch: packBatch(batch, start, partSize) } satisfies WriteRequest);
-  }
-
   async close(): Promise<void> {
-    await Promise.allSettled(this.#handingOver); // what was asked for before is done before
     const worker = this.#worker;
     if (worker === undefined) return;
     const { id, answer } = this.#ask({ type: 'close' });
@@ -104,19 +84,12 @@ export class WorkerCommitter implements Committer {
   }
 
   #ask(request: WithoutId<WorkerRequest>): { readonly id: number; readonly answer: Promise<WorkerAnswer> } {
-    const { id, worker, answer } = this.#expect();
-    worker.postMessage({ ...request, id });
-    return { id, answer };
-  }
-
-  /** A worker, and its answer to what it will be asked by this id. */
-  #expect(): { readonly id: number; readonly worker: Worker; readonly answer: Promise<WorkerAnswer> } {
     const id = ++this.#lastId;
     const worker = (this.#worker ??= this.#start());
     const answer = new Promise<WorkerAnswer>((resolve, reject) => this.#pending.set(id, { resolve, reject }));
-    answer.catch(() => undefined); // it may fail before it is waited for
     if (this.#pending.size === 1) worker.ref();
-    return { id, worker, answer };
+    worker.postMessage({ ...request, id });
+    return { id, answer };
   }
 
   #start(): Worker {

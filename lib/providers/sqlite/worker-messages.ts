@@ -13,13 +13,6 @@ export interface WorkerStart {
 /** What the main thread asks its worker. Requests are done in the order of their coming, each is answered once. */
 export type WorkerRequest = OpenRequest | WriteRequest | CloseRequest;
 
-/** A part of the batch of the write request that has this id and comes later. It is not answered. */
-export interface WritePart {
-  readonly type: 'part';
-  readonly id: number;
-  readonly batch: PackedBatch;
-}
-
 export interface OpenRequest {
   readonly type: 'open';
   readonly id: number;
@@ -31,7 +24,6 @@ export interface WriteRequest {
   readonly type: 'write';
   readonly id: number;
   readonly dictionary: Dictionary;
-  /** What is left of it behind its parts. */
   readonly batch: PackedBatch;
   /** Shared; not 0 once the write is no longer wanted. A worker that is busy hears no message. */
   readonly aborted: Int32Array;

@@ -5,34 +5,21 @@ import { abandoned } from './commit.ts';
 import { DatabaseWriter } from './database-writer.ts';
 import { loadDriver } from './driver.ts';
 import { leftOutText } from '../left-out-text.ts';
-import { joinBatches, type PackedBatch } from '../packed-batch.ts';
-import { postFailure, type WorkerAnswer, type WorkerMessage, type WorkerRequest, type WorkerStart, type WritePart, type WriteRequest } from './worker-messages.ts';
+import { postFailure, type WorkerAnswer, type WorkerMessage, type WorkerRequest, type WorkerStart, type WriteRequest } from './worker-messages.ts';
 
 // The thread that `WorkerCommitter` starts: it does one request behind the other. Both ends are this package's own, of one
 // version, so that what arrives is taken for what it says.
 const { settings, identity } = workerData as WorkerStart;
 let writer: DatabaseWriter | undefined;
-/** By the id of their request. */
-const parts = new Map<number, PackedBatch[]>();
 
-parentPort?.on('message', (request: WorkerRequest | WritePart) => {
-  if (request.type === 'part') {
-    takePart(request);
-    return;
-  }
+parentPort?.on('message', (request: WorkerRequest) => {
   tell(answer(request));
-  parts.delete(request.id);
+  if (writer?.isTidyingDue === true) writer.tidy();
 });
 tell({ type: 'ready' });
 
 function tell(message: WorkerMessage): void {
   parentPort?.postMessage(message);
-}
-
-function takePart({ id, batch }: WritePart): void {
-  const taken = parts.get(id);
-  if (taken === undefined) parts.set(id, [batch]);
-  else taken.push(batch);
 }
 
 function answer(request: WorkerRequest): WorkerAnswer {
@@ -60,8 +47,8 @@ function written(id: number, { version, leftOut }: BatchResult): WorkerAnswer {
   return { type: 'written', id, version, leftOut: leftOutText(leftOut) };
 }
 
-function write(database: DatabaseWriter, { id, dictionary, batch, aborted }: WriteRequest): BatchResult {
-  const work = database.write(dictionary, joinBatches(parts.get(id) ?? [], batch));
+function write(database: DatabaseWriter, { dictionary, batch, aborted }: WriteRequest): BatchResult {
+  const work = database.write(dictionary, batch);
   if (Atomics.load(aborted, 0) !== 0) throw abandoned();
   let step = work.next();
   while (step.done !== true) {

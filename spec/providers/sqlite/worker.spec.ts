@@ -18,18 +18,6 @@ function watchWorkers(): readonly Worker[] {
   return workers;
 }
 
-/** The types of what workers are told from now on. */
-function watchMessages(): readonly unknown[] {
-  const types: unknown[] = [];
-  const post = Reflect.get(Worker.prototype, 'postMessage') as (this: Worker, ...message: readonly unknown[]) => void;
-  vi.spyOn(Worker.prototype, 'postMessage').mockImplementation(function (this: Worker, ...message) {
-    const [told] = message as readonly unknown[];
-    if (typeof told === 'object' && told !== null && 'type' in told) types.push(told.type);
-    post.apply(this, message);
-  });
-  return types;
-}
-
 describe('a worker', () => {
   it.each([0, 5, 15, 40, 80])('that dies %i ms into a write leaves a batch that is settled by its retry', async afterMs => {
     const dictionary = await open({ file: temporaryFile() });
@@ -68,40 +56,6 @@ describe('a worker', () => {
     expect(workers[0]?.threadId).toBeGreaterThan(0);
     await second.close();
     await exited;
-  });
-
-  it('is handed a large batch in parts, which are one commit, each mutation with what belongs to it', async () => {
-    const dictionary = await open({ file: temporaryFile() });
-    await dictionary.write(set('there'), set('goes'));
-    const handed = watchMessages();
-    const sets = numberedSets(6_500).map((mutation, index) => (index % 1_000 === 999 ? { ...mutation, expiresAt: 10_000 + index } : mutation));
-    const batch = dictionary.batch(...sets, { type: 'set', key: 'there', json: '1', expect: 7 }, { type: 'delete', key: 'goes' }, { type: 'set', key: 'taken', json: '1', expect: 7, transaction: 1 }, { type: 'set', key: 'with it', json: '1', transaction: 1 });
-    const { version, leftOut } = await dictionary.send(batch);
-    expect({ version, leftOut: leftOut.map(({ index }) => index) }).toEqual({ version: 2, leftOut: [6_500, 6_502, 6_503] });
-    expect(handed).toEqual(['part', 'part', 'part', 'write']);
-    const entries = await dictionary.entries();
-    expect(entries).toHaveLength(6_501);
-    expect(entries.flatMap(({ expiresAt }) => expiresAt ?? [])).toEqual([10_999, 11_999, 12_999, 13_999, 14_999, 15_999]);
-  });
-
-  it('that is closed while a large batch is handed over stores it first', async () => {
-    const dictionary = await open({ file: temporaryFile() });
-    const writing = dictionary.write(...numberedSets(20_000));
-    await dictionary.close();
-    expect(await writing).toEqual({ version: 1, leftOut: [] });
-  });
-
-  it('does nothing of a batch that is aborted while it is handed over', async () => {
-    const dictionary = await open({ file: temporaryFile() });
-    const handed = watchMessages();
-    const controller = new AbortController();
-    const writing = dictionary.send(dictionary.batch(...numberedSets(20_000)), controller.signal);
-    await vi.waitFor(() => expect(handed.length).toBeGreaterThan(1), { interval: 0 });
-    controller.abort();
-    await expect(writing).rejects.toMatchObject({ kind: 'retry', outcomeUnknown: false });
-    expect(handed.length).toBeLessThan(11);
-    expect(await dictionary.entries()).toEqual([]);
-    expect(await dictionary.write(set('next'))).toEqual({ version: 1, leftOut: [] });
   });
 
   it('ends when nothing could be opened', async () => {
@@ -179,17 +133,5 @@ describe.each(modes)('an aborted write, $mode', ({ worker }) => {
     const removed = vi.spyOn(controller.signal, 'removeEventListener');
     await dictionary.send(dictionary.batch(set('a')), controller.signal);
     expect(removed.mock.calls.length).toBe(added.mock.calls.length);
-  });
-});
-
-describe('commits on the main thread', () => {
-  it('let timers through after each 1,000 rows', async () => {
-    const dictionary = await open({ file: temporaryFile(), worker: false, durability: 'normal' });
-    let turns = 0;
-    const turn = (): void => void (turns++, (immediate = setImmediate(turn)));
-    let immediate = setImmediate(turn);
-    await dictionary.write(...numberedSets(10_500), ...Array.from({ length: 1_500 }, (_, index) => ({ type: 'touch', key: `touched ${index}`, expiresAt: 1 }) as const));
-    clearImmediate(immediate);
-    expect(turns).toBeGreaterThanOrEqual(11);
   });
 });
