@@ -1,14 +1,24 @@
 import type { FileHandle } from 'node:fs/promises';
 
+import { ignore } from './durable-file.ts';
+
 export const blockBytes = 1 << 20;
 
-/** The bytes from `start` to `end`, as many as there are, in buffers that the reader may keep. */
+/** The bytes from `start` to `end`, as many as there are, in buffers that the reader may keep. While one is looked at, the next is read. */
 export async function* blocks(file: FileHandle, start: number, end: number): AsyncGenerator<Buffer, void> {
-  for (let at = start; at < end;) {
-    const block = await readAt(file, at, Math.min(blockBytes, end - at));
+  const read = (at: number): Promise<Buffer> => {
+    const reading = readAt(file, at, Math.min(blockBytes, end - at));
+    reading.catch(ignore); // it may fail before anybody asks for it, or after nobody does
+    return reading;
+  };
+  let at = start;
+  let reading = at < end ? read(at) : undefined;
+  while (reading !== undefined) {
+    const block = await reading;
     if (block.length === 0) return;
-    yield block;
     at += block.length;
+    reading = at < end ? read(at) : undefined;
+    yield block;
   }
 }
 

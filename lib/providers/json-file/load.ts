@@ -25,13 +25,25 @@ function entriesOf(stretch: Stretch, versionOf: (key: string) => number, entries
     entries.push({ key, json: memberText(stretch), version: versionOf(key), ...(expiresAt !== undefined && { expiresAt }) });
     return;
   }
+  const textBetween = textsOf(stretch);
   for (let at = 0; at < stretch.length;) {
     const keyEnd = closingQuote(stretch, at + 1);
     const end = stretch.indexOf(0x0a, keyEnd);
-    const key = keyAt(stretch, at + 1, keyEnd);
-    entries.push({ key, json: stretch.toString('utf8', keyEnd + 2, end - 1), version: versionOf(key) });
+    const key = keyAt(stretch, at + 1, keyEnd); // a string of its own, as it stays
+    entries.push({ key, json: textBetween(keyEnd + 2, end - 1), version: versionOf(key) });
     at = end + 1;
   }
+}
+
+/**
+ * The text between two places of a stretch. Where each byte is a character, as no longer text has as many, all of it is decoded at
+ * once and cut: a call for each value takes several times as long. What is cut holds on to the whole, which is for as long as it is
+ * being parsed.
+ */
+function textsOf(stretch: Buffer): (start: number, end: number) => string {
+  const text = stretch.toString();
+  if (text.length === stretch.length) return (start, end) => text.slice(start, end);
+  return (start, end) => stretch.toString('utf8', start, end);
 }
 
 /** The keys of a snapshot. */

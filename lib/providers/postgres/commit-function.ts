@@ -13,7 +13,7 @@ export interface CommitFunction {
   readonly name: string;
   /** The statement that makes it. */
   readonly definition: string;
-  /** The statement that calls it, with the parameters that `packCall` gives; answered with a row of status, version, result, previous. */
+  /** The statement that calls it, with the parameters that `packCall` gives; answered with one text, which `answerFrom` reads. */
   readonly call: string;
 }
 
@@ -36,15 +36,35 @@ const parameterTypes = [
   'integer[]', // and their places in the batch
 ];
 
+/** What the function has to say. */
+export interface CommitAnswer {
+  /**
+   * `committed`; `settled`: it was committed before, and answers what was answered then; `unfit`: a condition does not hold, or the
+   * default isolation is another one; nothing was done, and it is to be committed in steps; `gone`: the dictionary is not there as it
+   * was opened.
+   */
+  readonly status: string;
+  readonly version: number;
+  /** The number that this writer had settled before, if any. */
+  readonly previous: number | undefined;
+  /** What was left out. */
+  readonly result: string;
+}
+
+/** Reads what the function answers: status, version, previous and result, with a space between them. */
+export function answerFrom(text: string): CommitAnswer {
+  const [status = '', version, previous, ...result] = text.split(' ');
+  return { status, version: Number(version), previous: previous === undefined || previous === '' ? undefined : Number(previous), result: result.join(' ') };
+}
+
 /**
  * Commits a batch, with lock, settling row, conditions, data and log, as one statement. It is VOLATILE, so that each statement
  * in it sees what was committed before the lock on the head row was had; in one plain statement a condition would be checked
  * against what was there before the wait (postgresql.org/docs/current/xfunc-volatility.html).
  *
- * Status `committed`; `settled`: it was committed before, and answers what was answered then; `unfit`: a condition does not hold, or
- * the default isolation is another one; nothing was done, and it is to be committed in steps; `gone`: the dictionary is not there
- * as it was opened.
- * `previous` is the number that this writer had settled before, if any.
+ * For a batch of one key the server takes longer for the function than for the upsert in it, so it counts what each line costs. An
+ * expression with a query in it, as PERFORM and EXISTS have one, begins a statement of its own, whatever AND stands before it; an
+ * assignment does not. And one text is answered sooner than a row of columns.
  */
 export function commitFunction(settings: PostgresSettings, dictionary: Dictionary): CommitFunction {
   const names = namesOf(settings.schema, dictionary);
@@ -57,31 +77,31 @@ DECLARE
   head bigint;
   moment bigint;
   settled bigint;
+  version bigint;
   answer text;
+  setting text;
   keys text[];
   gone text[];
   unmet integer[];
 BEGIN
-  IF current_setting('transaction_isolation') <> 'read committed' THEN status := 'unfit'; RETURN; END IF;
-  PERFORM set_config('lock_timeout', '${lockTimeoutMs}', true);
-  IF NOT $3 THEN PERFORM set_config('synchronous_commit', 'off', true);
-  ELSIF current_setting('synchronous_commit') = 'off' THEN PERFORM set_config('synchronous_commit', 'on', true);
+  IF current_setting('transaction_isolation') <> 'read committed' THEN RETURN 'unfit'; END IF;
+  rx.setting := set_config('lock_timeout', '${lockTimeoutMs}', true);
+  IF NOT $3 THEN rx.setting := set_config('synchronous_commit', 'off', true);
+  ELSIF current_setting('synchronous_commit') = 'off' THEN rx.setting := set_config('synchronous_commit', 'on', true);
   END IF;
   UPDATE ${names.dictionaries} AS d SET head = d.head + 1
     WHERE d.id = ${dictionary.id} AND d.table_name = ${literal(dictionary.table)} AND d.format = ${currentFormat} RETURNING d.head INTO rx.head;
-  IF NOT FOUND THEN status := 'gone'; RETURN; END IF;
-  SELECT w.number, w.version, w.result INTO rx.settled, version, rx.answer FROM ${names.writers} AS w WHERE w.dictionary = ${dictionary.id} AND w.writer = $1;
-  previous := rx.settled;
+  IF NOT FOUND THEN RETURN 'gone'; END IF;
+  SELECT w.number, w.version, w.result INTO rx.settled, rx.version, rx.answer FROM ${names.writers} AS w WHERE w.dictionary = ${dictionary.id} AND w.writer = $1;
   IF rx.settled >= $2 THEN
     ${lowerHead};
-    status := 'settled';
-    result := CASE WHEN rx.settled = $2 THEN rx.answer ELSE '[]' END;
-    RETURN;
+    RETURN concat_ws(' ', 'settled', rx.version, rx.settled, CASE WHEN rx.settled = $2 THEN rx.answer ELSE '[]' END);
   END IF;
-  IF $4 IS NOT NULL AND ${data.hasConflict('$4', '$5')} THEN
-    ${lowerHead};
-    status := 'unfit';
-    RETURN;
+  IF $4 IS NOT NULL THEN
+    IF ${data.hasConflict('$4', '$5')} THEN
+      ${lowerHead};
+      RETURN 'unfit';
+    END IF;
   END IF;
   rx.moment := floor(extract(epoch FROM clock_timestamp()) * 1000);
   IF $6 THEN ${data.clear()}; END IF;
@@ -112,19 +132,17 @@ BEGIN
   ELSE
     UPDATE ${names.writers} AS w SET number = $2, version = rx.head, result = rx.answer, settled_at = rx.moment WHERE w.dictionary = ${dictionary.id} AND w.writer = $1;
   END IF;
-  status := 'committed';
-  version := rx.head;
-  result := rx.answer;
+  RETURN concat_ws(' ', 'committed', rx.head, coalesce(rx.settled::text, ''), rx.answer);
 END
 `;
   const name = `rx_persistify_commit_${dictionary.id}_${shortHash(`${names.data} ${body}`)}`;
   const qualified = `${quote(settings.schema)}.${quote(name)}`;
   const quotes = dollarQuotesFor(body);
-  const signature = `(${parameterTypes.join(', ')}, OUT status text, OUT version bigint, OUT result text, OUT previous bigint)`;
+  const signature = `(${parameterTypes.join(', ')})`;
   return {
     name,
-    definition: `CREATE FUNCTION ${qualified}${signature} LANGUAGE plpgsql VOLATILE AS ${quotes}${body}${quotes}`,
-    call: `SELECT * FROM ${qualified}(${parameterTypes.map((_, index) => `$${index + 1}`).join(', ')})`,
+    definition: `CREATE FUNCTION ${qualified}${signature} RETURNS text LANGUAGE plpgsql VOLATILE AS ${quotes}${body}${quotes}`,
+    call: `SELECT ${qualified}(${parameterTypes.map((_, index) => `$${index + 1}`).join(', ')})`,
   };
 }
 

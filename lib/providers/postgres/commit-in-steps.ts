@@ -11,8 +11,8 @@ import { logPruning } from './pruning.ts';
 import { numberOf, textOf } from './rows.ts';
 import type { DataSql, Dictionary, Names } from './statements.ts';
 
-/** What a message takes: more rows, or more text, go in several. */
-export const messageRows = 10_000;
+/** What a message takes: more rows, or more text, go in several, between which the event loop has its turns. Longer ones save nothing. */
+export const messageRows = 2_500;
 export const messageText = 8_000_000;
 
 export interface StepsConfig {
@@ -118,7 +118,7 @@ export class CommitInSteps {
     const isCleared = this.#places(kinds.clear, leftOut).length > 0;
     const expiries = this.#places(kinds.expire, leftOut);
     const isGone = (place: number): boolean => gone.has(this.#batch.keys[place]);
-    const changed = [...this.#places(kinds.set, leftOut), ...this.#places(kinds.delete, leftOut), ...expiries.filter(isGone)];
+    const changed = this.#places(kinds.set, leftOut).concat(this.#places(kinds.delete, leftOut), expiries.filter(isGone));
     leftOut.addUnmet(expiries.filter((place) => !isGone(place)));
     return { leftOut, isChanged: isCleared || changed.length > 0, keys: isCleared ? null : this.#keysAt(changed) };
   }
@@ -187,6 +187,7 @@ export class CommitInSteps {
 
   async #versions(): Promise<ReadonlyMap<string, number>> {
     const versions = new Map<string, number>();
+    if (this.#batch.versions === null) return versions;
     const none = new LeftOutMutations(this.#batch);
     const places = [...this.#places(kinds.set, none), ...this.#places(kinds.delete, none)];
     for (const part of this.#parts(places.filter((place) => numberAt(this.#batch.versions, place) !== undefined))) {
@@ -221,7 +222,9 @@ export class CommitInSteps {
 
   /** The places of the mutations of a kind that are not left out. */
   #places(kind: number, leftOut: LeftOutMutations): readonly number[] {
-    return Array.from(this.#batch.kinds.keys()).filter((place) => this.#batch.kinds[place] === kind && !leftOut.has(place));
+    const places: number[] = [];
+    for (let place = 0; place < this.#batch.kinds.length; place++) if (this.#batch.kinds[place] === kind && !leftOut.has(place)) places.push(place);
+    return places;
   }
 
   /** The places in parts that fit into a message. */

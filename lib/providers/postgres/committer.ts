@@ -2,11 +2,11 @@ import { ProviderError } from '../../errors.ts';
 import type { Batch, BatchResult } from '../../mutation.ts';
 import { leftOutFrom } from '../left-out-text.ts';
 import { CommitInSteps, messageRows, messageText, type StepsConfig, type StepsOutcome } from './commit-in-steps.ts';
-import type { CommitFunction } from './commit-function.ts';
+import { answerFrom, type CommitFunction } from './commit-function.ts';
 import type { Connections } from './connections.ts';
 import { isRefusal } from './failures.ts';
 import { packCall } from './packed-call.ts';
-import { numberOf, textOf } from './rows.ts';
+import { textOf } from './rows.ts';
 
 export interface CommitterConfig extends StepsConfig {
   readonly connections: Connections;
@@ -44,7 +44,7 @@ export class Committer {
     } as const;
     try {
       const { rows } = await connections.use((client) => client.query(statement), { doing: this.#doing, signal, stores: true });
-      return outcomeOf(rows[0] ?? []);
+      return outcomeOf(textOf(rows[0]?.[0]));
     } catch (error) {
       if (error instanceof ProviderError && isRefusal(error.cause)) return undefined;
       throw error;
@@ -85,15 +85,12 @@ function fitsMessage({ mutations }: Batch): boolean {
   return text <= messageText;
 }
 
-function outcomeOf([status, version, result, previous]: readonly unknown[]): StepsOutcome | undefined {
+function outcomeOf(answer: string): StepsOutcome | undefined {
+  const { status, version, previous, result } = answerFrom(answer);
   switch (status) {
     case 'committed':
     case 'settled':
-      return {
-        status,
-        result: { version: numberOf(version), leftOut: leftOutFrom(textOf(result)) },
-        previous: previous === null ? undefined : numberOf(previous),
-      };
+      return { status, result: { version, leftOut: leftOutFrom(result) }, previous };
     case 'unfit':
       return undefined;
     default:
