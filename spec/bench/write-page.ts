@@ -1,6 +1,7 @@
 import { writeFile } from 'node:fs/promises';
 
 import { chartOf } from './chart.ts';
+import { explanations } from './explanations.ts';
 import { sentenceOf, type Machine } from './machine.ts';
 import type { Extent, Options } from './options.ts';
 import { cellsOf, heads, noiseLine, summaryLine } from './report.ts';
@@ -36,7 +37,7 @@ const caveats = `## What the figures do not say
 /** Writes the results page, and the chart beside it. */
 export async function writePage(machine: Machine, { extent, rows }: Pick<Options, 'extent' | 'rows'>, results: readonly Result[]): Promise<void> {
   const picture = `![Measured figures against their budgets](budgets.svg)`;
-  const parts = [introduction, `${extentText[extent]}${rows.length === 0 ? '' : ` Only the rows that begin with ${rows.join(', ')}.`} ${sentenceOf(machine)}`, summaryLine(results), ...noiseLine(results), picture, ...tablesOf(results), caveats];
+  const parts = [introduction, `${extentText[extent]}${rows.length === 0 ? '' : ` Only the rows that begin with ${rows.join(', ')}.`} ${sentenceOf(machine)}`, summaryLine(results), ...noiseLine(results), picture, ...tablesOf(results), ...reasonsOf(results), caveats];
   await writeFile(chart, chartOf(results));
   await writeFile(page, `${parts.join('\n\n')}\n`);
 }
@@ -53,4 +54,17 @@ function tablesOf(results: readonly Result[]): readonly string[] {
     });
     return [`## ${group}`, '', `| ${heads.join(' | ')} |`, '|---|--:|--:|--:|--:|---|', ...lines].join('\n');
   });
+}
+
+/** What is beyond its budget, and why; where several rows have one reason, it is said once. */
+function reasonsOf(results: readonly Result[]): readonly string[] {
+  const titles = new Map<string, string[]>();
+  for (const { row, line, verdict } of results) {
+    if (verdict !== 'not met') continue;
+    const reason = explanations.get(row) ?? 'No profile has shown it yet.';
+    titles.set(reason, [...(titles.get(reason) ?? []), line.title]);
+  }
+  if (titles.size === 0) return [];
+  const items = [...titles].map(([reason, of]) => `- **${of.join('; ')}**: ${reason}`);
+  return ['## What is beyond its budget, and why', items.join('\n')];
 }
