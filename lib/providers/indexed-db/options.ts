@@ -4,7 +4,11 @@ import { check, object, wholeMilliseconds } from '../../check-options.ts';
 
 /** Where and how `indexedDb(…)` stores. */
 export interface IndexedDbOptions {
-  /** The name of the database. It holds any number of dictionaries, and nothing of any other program. @default 'rx-persistify' */
+  /**
+   * The name of the database. It holds any number of dictionaries, and nothing of any other program. Beside it is one whose name ends in
+   * ` parked`, for what pages that were left could not commit any more.
+   * @default 'rx-persistify'
+   */
   readonly database?: string;
   /**
    * What an acknowledged write outlives. `strict`: a power cut, where the browser can promise that (`capabilities.durability` says so).
