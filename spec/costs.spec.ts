@@ -36,8 +36,11 @@ const storages = {
 };
 
 describe('a mutation allocates, while nothing is collected,', () => {
-  /** Bytes a call of `call`, after some in which it was compiled; a room for the young as large as this is not collected meanwhile. */
-  const bytesOf = async (call: string, build = ''): Promise<unknown> =>
+  /**
+   * Bytes a call of `call`, after some in which it was compiled; a room for the young as large as this is not collected meanwhile. On the
+   * median of so many rounds, as compiling takes room, too.
+   */
+  const bytesOf = async (call: string, build = '', rounds = 1): Promise<unknown> =>
     run(
       `import { memory, persistify } from 'rx-persistify';
 const store = await persistify(memory()).withBatch({ size: 1_000_000, intervalMs: 1_000_000 })${build}.open('costs');
@@ -52,9 +55,13 @@ for (let warmUp = 0; warmUp < 6; warmUp++) {
 }
 await store.flush();
 gc();
-const before = process.memoryUsage().heapUsed;
-for (let index = 0; index < keys; index++) ${call};
-console.log((process.memoryUsage().heapUsed - before) / keys);
+const found = [];
+for (let round = 0; round < ${rounds}; round++) {
+  const before = process.memoryUsage().heapUsed;
+  for (let index = 0; index < keys; index++) ${call};
+  found.push((process.memoryUsage().heapUsed - before) / keys);
+}
+console.log(found.sort((one, other) => one - other)[${rounds >> 1}]);
 await store.close();`,
       ['--expose-gc', '--min-semi-space-size=64', '--max-semi-space-size=64'],
     );
@@ -64,10 +71,15 @@ await store.close();`,
     ['the first set of a key since it was saved, its text and its change included', 'store.set(names[index], all[0][index])', '', 1_750],
     ['the same with a time to live', 'store.set(names[index], all[0][index])', ".withTtl({ ms: 3_600_000, mode: 'absolute' })", 1_860],
     ['two sets of a key, of which one replaces the other', 'for (const values of all.slice(1)) store.set(names[index], values[index])', '', 2_650],
-    ['a get', 'store.get(names[index])', '', 8],
-    ['a get with a time to live', 'store.get(names[index])', ".withTtl({ ms: 3_600_000, mode: 'absolute' })", 40],
   ])('in %s', async (_, call, build, most) => {
     expect(await bytesOf(call, build)).toBeLessThan(most);
+  });
+
+  it.each([
+    ['a get', '', 1],
+    ['a get with a time to live', ".withTtl({ ms: 3_600_000, mode: 'absolute' })", 34], // what the clock says
+  ])('in %s', async (_, build, most) => {
+    expect(await bytesOf('store.get(names[index])', build, 5)).toBeLessThan(most);
   });
 });
 
