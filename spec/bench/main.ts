@@ -23,7 +23,13 @@ async function measureRows(options: Options): Promise<void> {
   const results: Result[] = [];
   const startedAt = performance.now();
   let group = '';
-  for await (const found of runRows(wanted, extent)) {
+  const failed: string[] = [];
+  const fail = ({ name }: Row, error: unknown): void => {
+    failed.push(name);
+    process.exitCode = 1;
+    console.error(`The row ${name} failed: ${error instanceof Error ? error.message : String(error)}`);
+  };
+  for await (const found of runRows(wanted, extent, fail)) {
     for (const result of found) {
       if (result.group !== group) console.log(`\n${result.group}`);
       group = result.group;
@@ -34,7 +40,7 @@ async function measureRows(options: Options): Promise<void> {
   console.log(`\n${[summaryLine(results), ...noiseLine(results), `It took ${Math.round((performance.now() - startedAt) / 1e3)} s.`].join('\n')}`);
   await writeJson(json, { machine, extent, results });
   if (svg !== undefined) await writeFile(svg, chartOf(results));
-  if (write) await writePage(machine, options, results);
+  if (write) await writePage(machine, options, results, failed);
 }
 
 async function measurePeers({ extent, rows: names, json, write }: Options): Promise<void> {

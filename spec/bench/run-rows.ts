@@ -27,13 +27,25 @@ const fewestRounds = 3;
 
 const program = fileURLToPath(new URL('row-process.js', import.meta.url));
 
-/** Runs the rows, one after the other, each in a process of its own and with storage of its own. */
-export async function* runRows(rows: readonly Row[], extent: Extent): AsyncGenerator<readonly Result[]> {
+/**
+ * Runs the rows, one after the other, each in a process of its own and with storage of its own. One that fails is told, and does not take
+ * with it what the others find.
+ */
+export async function* runRows(rows: readonly Row[], extent: Extent, onFailure: (row: Row, error: unknown) => void): AsyncGenerator<readonly Result[]> {
   const servers = new CleanUps();
   try {
     const needsPostgres = rows.some((row) => row.needsPostgres === true);
     const postgres = needsPostgres ? await startPostgres(servers) : { url: '', after1ms: '', after10ms: '' };
-    for (const row of rows) yield resultsOf(row, await runRow(row, extent, postgres));
+    for (const row of rows) {
+      let rounds: Rounds;
+      try {
+        rounds = await runRow(row, extent, postgres);
+      } catch (error) {
+        onFailure(row, error);
+        continue;
+      }
+      yield resultsOf(row, rounds);
+    }
   } finally {
     await servers.run();
   }

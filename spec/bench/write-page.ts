@@ -35,9 +35,9 @@ const caveats = `## What the figures do not say
 - PostgreSQL is on the same machine, so that it shares its cores, and the way to it is short; the rows with a distance put one between.`;
 
 /** Writes the results page, and the chart beside it. */
-export async function writePage(machine: Machine, { extent, rows }: Pick<Options, 'extent' | 'rows'>, results: readonly Result[]): Promise<void> {
+export async function writePage(machine: Machine, { extent, rows }: Pick<Options, 'extent' | 'rows'>, results: readonly Result[], failed: readonly string[]): Promise<void> {
   const picture = `![Measured figures against their budgets](budgets.svg)`;
-  const parts = [introduction, `${extentText[extent]}${rows.length === 0 ? '' : ` Only the rows that begin with ${rows.join(', ')}.`} ${sentenceOf(machine)}`, summaryLine(results), ...noiseLine(results), picture, ...tablesOf(results), ...reasonsOf(results), caveats];
+  const parts = [introduction, `${extentText[extent]}${rows.length === 0 ? '' : ` Only the rows that begin with ${rows.join(', ')}.`} ${sentenceOf(machine)}`, summaryLine(results), ...noiseLine(results), ...(failed.length === 0 ? [] : [`Rows that failed: ${failed.join(', ')}.`]), picture, ...tablesOf(results), ...reasonsOf(results), caveats];
   await writeFile(chart, chartOf(results));
   await writeFile(page, `${parts.join('\n\n')}\n`);
 }
