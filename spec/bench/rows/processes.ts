@@ -15,6 +15,7 @@ const program = fileURLToPath(new URL('../member-process.js', import.meta.url));
 /** Another process that has the dictionary open. */
 class Member {
   readonly #child: ChildProcess;
+  readonly #ended: Promise<unknown>;
 
   static async open({ defer, ...scene }: Scene, storage: StorageName, place: string, role: Task['role']): Promise<Member> {
     const member = new Member();
@@ -25,22 +26,21 @@ class Member {
 
   private constructor() {
     this.#child = fork(program);
+    this.#ended = once(this.#child, 'exit');
   }
 
   /** Resolves to what it has to say to that. */
   async ask(message: Task | number): Promise<readonly number[]> {
     const answered = once(this.#child, 'message');
     this.#child.send(message);
-    const [answer] = (await Promise.race([answered, once(this.#child, 'close').then(() => [])])) as readonly (Told | undefined)[];
+    const [answer] = (await Promise.race([answered, this.#ended.then(() => [])])) as readonly (Told | undefined)[];
     if (answer === undefined) throw new Error('A member ended before its time.');
     return answer.figures;
   }
 
   async end(): Promise<void> {
-    if (this.#child.exitCode !== null) return;
-    const ended = once(this.#child, 'close');
-    this.#child.disconnect();
-    await ended;
+    if (this.#child.connected) this.#child.disconnect();
+    await this.#ended;
   }
 }
 
