@@ -23,6 +23,7 @@ export class PageLife {
     if (typeof document === 'undefined') return;
     removeEventListener('pagehide', this.#onLeaving, { capture: true });
     removeEventListener('visibilitychange', this.#onVisibility, { capture: true });
+    for (const type of ['pagehide', 'visibilitychange']) removeEventListener(type, this.#onLeft); // where another listener kept it from being called
   }
 
   readonly #onVisibility = (event: Event): void => {

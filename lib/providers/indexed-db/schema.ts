@@ -29,8 +29,6 @@ export interface ParkedSchema extends DBSchema {
   parked: { key: ParkedKey; value: Batch };
 }
 
-export type ParkedDatabase = IDBPDatabase<ParkedSchema>;
-
 export type ParkedKey = [dictionary: string, writer: string, number: number];
 
 export interface DictionaryRow {
