@@ -2,7 +2,7 @@ import type { Quarantined } from './change.ts';
 import { deadlineOf, hasEnded, inRange } from './deadline.ts';
 import { Lifetimes } from './lifetimes.ts';
 import type { Mutation } from './mutation.ts';
-import { asBase, entryOf, hides, inOnePiece, isMortal, lowest, sizeOf, storedKeys, type Base, type Clearing, type Entry, type Flight, type Mortal, type Overlay, type Proposal, type StoredValue, type TransactionGroup } from './overlay.ts';
+import { asBase, entryOf, hides, inOnePiece, isMortal, isRemoval, lowest, sizeOf, storedKeys, type Base, type Clearing, type Entry, type Flight, type Mortal, type Overlay, type Proposal, type StoredValue, type TransactionGroup } from './overlay.ts';
 
 /** How a key looked before and after. */
 export interface Difference<V> {
@@ -152,7 +152,7 @@ export class Layers<V> {
   /** Returns whether there was anything to delete, be it unreadable, or, `ifUnknown`, be it in storage alone. */
   delete(key: string, group: TransactionGroup | undefined, ifUnknown = false): boolean {
     const entry = this.view.get(key);
-    const cover: Cover<V> = { type: 'delete', json: undefined, value: undefined, group, expiresAt: undefined };
+    const cover = removal<V>('delete', group);
     if (entry !== undefined) this.#remove(key, entry, cover);
     else if (this.quarantined.has(key) || (ifUnknown && this.#hidden.get(key)?.type !== 'delete')) this.#deleteUnseen(key, cover);
     else return ifUnknown;
@@ -169,7 +169,7 @@ export class Layers<V> {
     }
     // Nothing can have happened in storage to what has not reached it.
     const type = overlay === undefined || overlay.flying || overlay.type === 'touch' ? 'expire' : 'delete';
-    this.#remove(key, entry, { type, json: undefined, value: undefined, group: undefined, expiresAt: undefined });
+    this.#remove(key, entry, removal(type));
   }
 
   /** Begins the time of `entry` anew. Returns whether storage is to be told by that. */
@@ -287,11 +287,25 @@ export class Layers<V> {
       mutations.push(expiresAt === undefined ? { type: 'set', key, json, expect } : { type: 'set', key, json, expect, expiresAt });
       bytes += sizeOf(proposal);
     }
-    this.#flight = { seq: this.seq, revision: this.revision, mutations, overlays: this.#pending, cleared: this.#clearing, proposals, bytes };
+    this.#flight = { seq: this.seq, revision: this.revision, mutations, overlays: this.#pending, cleared: this.#clearing, proposals, bytes, sunk: 0, removals: [] };
     this.#pending = [];
     this.#pendingBytes = 0;
     this.#clearing = undefined;
     return this.#flight;
+  }
+
+  /**
+   * Storage has taken all of `flight`: what the next `count` of its overlays set is base now, ahead of `settle`, which does the rest.
+   * What they removed is left to that, and counts as under way: only then is it told, and until then nothing else says that what a
+   * feed has of such a key may be older.
+   */
+  sink(flight: Flight<V>, version: number, count: number): void {
+    const { overlays, removals, sunk } = flight;
+    flight.sunk = Math.min(sunk + count, overlays.length);
+    for (const overlay of overlays.slice(sunk, flight.sunk)) {
+      if (isRemoval(overlay)) removals.push(overlay);
+      else this.#sink(overlay, version);
+    }
   }
 
   /**
@@ -301,11 +315,12 @@ export class Layers<V> {
   settle(flight: Flight<V>, version: number, leftOut: ReadonlySet<number>): Settled<V> {
     const settled: Settled<V> = { differences: [], accepted: [], unexpired: [], version, removed: [], isCleared: flight.cleared !== undefined && !leftOut.has(0) };
     const first = flight.cleared === undefined ? 0 : 1;
-    for (const [index, overlay] of flight.overlays.entries()) {
+    const overlays = flight.sunk === 0 ? flight.overlays : [...flight.removals, ...flight.overlays.slice(flight.sunk)];
+    for (const [index, overlay] of overlays.entries()) {
       if (leftOut.size > 0 && leftOut.has(index + first)) this.#uncover(overlay, settled);
       else {
         this.#sink(overlay, version);
-        if (overlay.type === 'delete' || overlay.type === 'expire') settled.removed.push(overlay.key);
+        if (isRemoval(overlay)) settled.removed.push(overlay.key);
       }
     }
     this.#flight = undefined;
@@ -470,7 +485,7 @@ export class Layers<V> {
     }
     this.#unexpired.delete(key);
     if (this.view.has(key) || this.#overlayOf(key) !== undefined || this.quarantined.has(key)) return;
-    this.#hidden.set(key, this.#layOver(key, undefined, base, { type: 'expire', json: undefined, value: undefined, group: undefined, expiresAt: undefined }));
+    this.#hidden.set(key, this.#layOver(key, undefined, base, removal('expire')));
   }
 
   /** Storage has no more what it would not end. */
@@ -595,7 +610,7 @@ export class Layers<V> {
       if (entry?.overlay === over) entry.version = version;
       return;
     }
-    if (type === 'delete' || type === 'expire') {
+    if (isRemoval(overlay)) {
       if (this.#hidden.get(key) === overlay) this.#hidden.delete(key);
       return;
     }
@@ -759,6 +774,10 @@ export class Layers<V> {
       if (present !== undefined && state !== undefined) Object.assign(present, state);
     };
   }
+}
+
+function removal<V>(type: 'delete' | 'expire', group?: TransactionGroup): Cover<V> {
+  return { type, json: undefined, value: undefined, group, expiresAt: undefined };
 }
 
 /** For maps that are mostly empty: to look into an empty one takes as long as into a full one. */

@@ -6,13 +6,14 @@ export class Limits {
   readonly #layers: Layers<unknown>;
   readonly #pendingKeys: number;
   readonly #pendingBytes: number;
-  readonly #isBounded: boolean;
+  /** Whether there may be no room at times. */
+  readonly isBounded: boolean;
 
   constructor(layers: Layers<unknown>, { pendingKeys, pendingBytes }: { readonly pendingKeys: number; readonly pendingBytes: number }) {
     this.#layers = layers;
     this.#pendingKeys = pendingKeys;
     this.#pendingBytes = pendingBytes;
-    this.#isBounded = pendingKeys < Infinity || pendingBytes < Infinity;
+    this.isBounded = pendingKeys < Infinity || pendingBytes < Infinity;
   }
 
   /** @throws LimitError if there is no room for a write of `key`. */
@@ -22,7 +23,7 @@ export class Limits {
   }
 
   haveRoom(key: string, json: string): boolean {
-    if (!this.#isBounded) return true;
+    if (!this.isBounded) return true;
     const layers = this.#layers;
     if (layers.unsavedCount === 0) return true; // a value above the limit by itself would wait for ever
     const growth = layers.isPending(key) ? 0 : 1;
@@ -31,11 +32,6 @@ export class Limits {
 
   /** How much of what is allowed is taken, from 0 on. */
   get fullness(): number {
-    return this.#isBounded ? Math.max(this.#layers.unsavedCount / this.#pendingKeys, this.#layers.unsavedBytes / this.#pendingBytes) : 0;
-  }
-
-  /** Whether there may be no room at times. */
-  get areBounded(): boolean {
-    return this.#isBounded;
+    return this.isBounded ? Math.max(this.#layers.unsavedCount / this.#pendingKeys, this.#layers.unsavedBytes / this.#pendingBytes) : 0;
   }
 }

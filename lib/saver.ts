@@ -267,14 +267,22 @@ export class Saver<V> {
     return { flight, batch: { number: this.#batchNumber, writer: this.#config.writer, mutations: flight.mutations } };
   }
 
-  async #write({ batch }: Shipment<V>): Promise<BatchResult> {
+  async #write({ batch, flight }: Shipment<V>): Promise<BatchResult> {
     try {
-      return checkResult(await this.#config.session.write(batch, { signal: this.#abort.signal }), batch.mutations.length);
+      const result = checkResult(await this.#config.session.write(batch, { signal: this.#abort.signal }), batch.mutations.length);
+      if (result.leftOut.length === 0) while (flight.overlays.length - flight.sunk > CROWD) await this.#sinkSome(flight, result.version);
+      return result;
     } catch (error) {
       // It is not said which mutation is refused, but of one alone it is clear.
       if (!(error instanceof ProviderError) || error.kind !== 'refuse' || batch.mutations.length > 1) throw error;
       return { version: 0, leftOut: [{ index: 0, reason: 'refused', message: error.message }] };
     }
+  }
+
+  /** Settles a slice of a batch so large that it would hold the event loop to settle it at once, and lets others have their turn. */
+  async #sinkSome(flight: Flight<V>, version: number): Promise<void> {
+    this.#config.layers.sink(flight, version, CROWD);
+    await firstValueFrom(macrotask$);
   }
 
   #tell(event: WriteEvent<Shipment<V>, BatchResult>): void {

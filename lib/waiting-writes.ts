@@ -111,7 +111,7 @@ export class WaitingWrites {
    * refused first; one that is not known yet counts nothing.
    */
   room(key: string, signal: AbortSignal | undefined, input?: unknown): Promise<void> | undefined {
-    if (!this.#limits.areBounded) return undefined;
+    if (!this.#limits.isBounded) return undefined;
     const { format } = this.#settings;
     const json = input === undefined ? '' : format.toText(format.validate(key, input));
     return this.#roomFor(key, json, signal);

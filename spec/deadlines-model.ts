@@ -40,7 +40,7 @@ export class DeadlinesModel {
   #told: ReadonlyMap<string, number> = new Map();
   /** The values whose end was told. */
   #ended: ReadonlySet<number> = new Set();
-  #flight: { readonly flight: Flight<number>; readonly calls: readonly Call[] } | undefined;
+  #flight: { readonly flight: Flight<number>; readonly calls: readonly Call[]; /** Storage has taken it whole, and some of it is base already. */ isSinking: boolean } | undefined;
   readonly #open: { readonly savepoint: Savepoint; readonly state: State }[] = [];
   #group: TransactionGroup | undefined;
   #version = 0;
@@ -59,6 +59,10 @@ export class DeadlinesModel {
 
   get isFlying(): boolean {
     return this.#flight !== undefined;
+  }
+
+  get isSinking(): boolean {
+    return this.#flight?.isSinking === true;
   }
 
   get revision(): number {
@@ -149,21 +153,37 @@ export class DeadlinesModel {
   take(): void {
     const flight = this.#layers.takeFlight();
     if (flight === undefined) return;
-    this.#flight = { flight, calls: this.#calls };
+    this.#flight = { flight, calls: this.#calls, isSinking: false };
     this.#calls = [];
+  }
+
+  /** Storage takes the whole batch, and `count` of it more become base; nothing, where storage would not take all. */
+  sink(count: number): void {
+    const underWay = this.#flight;
+    if (underWay === undefined) return;
+    const { flight, isSinking } = underWay;
+    const apply = (storage: Map<string, Entry>): boolean => applyBatch(storage, flight.mutations, this.#version + 1, this.now - this.lag).leftOut.length === 0;
+    if (!isSinking) {
+      if (!apply(new Map(this.#storage))) return;
+      apply(this.#storage);
+      this.#version++;
+      underWay.isSinking = true;
+    }
+    this.#layers.sink(flight, this.#version, count);
   }
 
   /** Storage takes the batch but for what it refuses and the `expire`s that do not come true, and those are looked up. */
   settle(isRefused: (index: number) => boolean): void {
     if (this.#flight === undefined) return;
-    const { flight } = this.#flight;
+    const { flight, isSinking } = this.#flight;
     const transactionAt = (index: number): number | undefined => {
       const mutation = flight.mutations[index];
       return mutation !== undefined && 'transaction' in mutation ? mutation.transaction : undefined;
     };
-    const refused = new Set(flight.mutations.flatMap(({ type }, index) => (isRefused(index) && type !== 'clear' && type !== 'expire' && type !== 'touch' && transactionAt(index) === undefined ? [index] : [])));
+    const refused = new Set(flight.mutations.flatMap(({ type }, index) => (!isSinking && isRefused(index) && type !== 'clear' && type !== 'expire' && type !== 'touch' && transactionAt(index) === undefined ? [index] : [])));
     const kept = flight.mutations.flatMap((_, index) => (refused.has(index) ? [] : [index]));
-    const { leftOut } = applyBatch(this.#storage, flight.mutations.filter((_, index) => !refused.has(index)), ++this.#version, this.now - this.lag);
+    const taken = flight.mutations.filter((_, index) => !refused.has(index));
+    const leftOut = isSinking ? [] : applyBatch(this.#storage, taken, ++this.#version, this.now - this.lag).leftOut;
     const left = new Set([...refused, ...leftOut.map(({ index }) => kept[index] ?? -1)]);
     // What was refused needs no end.
     const texts = new Set([...refused].map((index) => (flight.mutations[index]?.type === 'set' ? flight.mutations[index].json : undefined)));

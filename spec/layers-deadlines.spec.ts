@@ -23,6 +23,7 @@ type Step =
 type StepOutside =
   | { readonly type: 'take' | 'saveSlides' }
   | { readonly type: 'expire'; readonly limit: number }
+  | { readonly type: 'sink'; readonly count: number }
   | { readonly type: 'settle'; readonly refused: readonly boolean[] }
   | { readonly type: 'rebase'; readonly set: readonly string[]; readonly deleted: readonly string[]; readonly touched: readonly string[]; readonly ttlMs: number; readonly isDiscarding: boolean };
 
@@ -35,6 +36,7 @@ const step: fc.Arbitrary<Step> = fc.oneof(
   { weight: 7, arbitrary: fc.record({ type: fc.constant('pass' as const), ms: fc.constantFrom(1, 50, 99, 100, 500, 1_000, 5_000) }) },
   { weight: 4, arbitrary: fc.record({ type: fc.constant('expire' as const), limit: fc.constantFrom(1, 100) }) },
   { weight: 1, arbitrary: fc.record({ type: fc.constant('lag' as const), ms: fc.constantFrom(0, 2_000) }) },
+  { weight: 4, arbitrary: fc.record({ type: fc.constant('sink' as const), count: fc.integer({ min: 1, max: 3 }) }) },
   { weight: 5, arbitrary: fc.record({ type: fc.constant('settle' as const), refused: fc.array(fc.boolean(), { maxLength: 4 }) }) },
   { weight: 3, arbitrary: fc.record({ type: fc.constant('rebase' as const), set: keys, deleted: keys, touched: keys, ttlMs, isDiscarding: fc.boolean() }) },
 );
@@ -124,6 +126,7 @@ function take(step: Step, model: DeadlinesModel, layers: Layers<number>): void {
     case 'take':
     case 'saveSlides':
     case 'expire':
+    case 'sink':
     case 'settle':
     case 'rebase':
       if (!model.isInTransaction) takeOutside(step, model);
@@ -141,12 +144,15 @@ function takeOutside(step: StepOutside, model: DeadlinesModel): void {
     case 'expire':
       expect(model.expire(step.limit)).toEqual([]);
       break;
+    case 'sink':
+      model.sink(step.count);
+      break;
     case 'settle':
       model.settle((index) => step.refused[index] ?? false);
       break;
     case 'rebase':
       // Nothing is discarded while a batch is under way: the saver settles it before.
-      model.rebase(step.set, step.deleted, step.touched, step.ttlMs, step.isDiscarding && !model.isFlying ? model.revision : 0);
+      if (!model.isSinking) model.rebase(step.set, step.deleted, step.touched, step.ttlMs, step.isDiscarding && !model.isFlying ? model.revision : 0);
   }
 }
 

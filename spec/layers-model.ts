@@ -72,6 +72,8 @@ export class LayersModel {
   #transactions = 0;
   #seq = 0;
   #version = 0;
+  /** The version of the flight under way, where some of it is base already. */
+  #sunkAt: number | undefined;
   #number = 0;
   readonly #everStored = new Set<string>();
 
@@ -89,6 +91,11 @@ export class LayersModel {
 
   get isFlying(): boolean {
     return this.#flight !== undefined;
+  }
+
+  /** Whether storage has answered, and the answer is taken in part. */
+  get isSinking(): boolean {
+    return this.#sunkAt !== undefined;
   }
 
   get revision(): number {
@@ -172,13 +179,21 @@ export class LayersModel {
     return { flight, stored: allTexts(stored), seen: allTexts(seen) };
   }
 
+  /** Storage answers that it has taken all, and `count` of it more become base. */
+  sink(count: number): void {
+    if (this.#flight === undefined) return;
+    this.#sunkAt ??= ++this.#version;
+    this.#layers.sink(this.#flight.flight, this.#sunkAt, count);
+  }
+
   /** Storage answers, and refuses what `isRefused` says of, with the whole of its transaction. Returns the differences told and due. */
   settle(isRefused: (index: number) => boolean): readonly [ReadonlyMap<string, string>, ReadonlyMap<string, string>] {
     if (this.#flight === undefined) return [new Map(), new Map()];
     const { flight } = this.#flight;
     const refused = new Set(flight.mutations.flatMap((mutation, index) => (isRefused(index) ? [transactionOf(mutation) ?? `alone ${index}`] : [])));
     const leftOut = new Set(flight.mutations.flatMap((mutation, index) => (refused.has(transactionOf(mutation) ?? `alone ${index}`) ? [index] : [])));
-    this.#version++;
+    if (this.#sunkAt === undefined) this.#version++;
+    this.#sunkAt = undefined;
     this.#storage = applied(this.#storage, flight.mutations, leftOut, this.#version);
     this.#flight = undefined;
     const before = valuesOf(this.#layers);

@@ -15,6 +15,7 @@ const someKeys = fc.uniqueArray(key, { maxLength: 2 });
 type Step =
   | { readonly type: 'set' | 'setSame' | 'delete'; readonly key: string }
   | { readonly type: 'clear' | 'begin' | 'commit' | 'rollback' | 'take' }
+  | { readonly type: 'sink'; readonly count: number }
   | { readonly type: 'settle'; readonly refused: readonly boolean[] }
   | { readonly type: 'rebase'; readonly set: readonly string[]; readonly deleted: readonly string[]; readonly bad: readonly string[]; readonly discard: number | undefined };
 
@@ -27,6 +28,7 @@ const step: fc.Arbitrary<Step> = fc.oneof(
   { weight: 3, arbitrary: fc.record({ type: fc.constant('commit' as const) }) },
   { weight: 3, arbitrary: fc.record({ type: fc.constant('rollback' as const) }) },
   { weight: 4, arbitrary: fc.record({ type: fc.constant('take' as const) }) },
+  { weight: 3, arbitrary: fc.record({ type: fc.constant('sink' as const), count: fc.integer({ min: 1, max: 3 }) }) },
   { weight: 4, arbitrary: fc.record({ type: fc.constant('settle' as const), refused: fc.array(fc.boolean(), { maxLength: 6 }) }) },
   { weight: 2, arbitrary: fc.record({ type: fc.constant('rebase' as const), set: someKeys, deleted: someKeys, bad: fc.uniqueArray(key, { maxLength: 1 }), discard: fc.option(fc.nat({ max: 3 }), { nil: undefined }) }) },
 );
@@ -79,6 +81,24 @@ describe('Layers', () => {
       expect(layers.pendingCount).toBe(1);
       layers.settle(flight, 1, new Set());
       expect(flightOf(layers).mutations).toEqual([{ type: 'set', key: 'a', json: '2' }]);
+    });
+
+    it('that storage has taken whole may become base in parts; of what is removed only the last says so', () => {
+      const layers = layersOf({ gone: 1 });
+      remove(layers, 'gone');
+      for (const key of ['a', 'b', 'c']) set(layers, key, 1);
+      const flight = flightOf(layers);
+      layers.sink(flight, 5, 2);
+      expect(['gone', 'a', 'b', 'c'].map((key) => layers.isFlying(key))).toEqual([true, false, true, true]);
+      expect(layers.view.get('a')).toEqual({ value: 1, version: 5, overlay: undefined });
+      expect(layers.unsavedCount).toBe(4);
+      set(layers, 'a', 2);
+      layers.sink(flight, 5, 2);
+      expect(['gone', 'a', 'b', 'c'].map((key) => layers.isFlying(key))).toEqual([true, false, false, false]);
+      expect(layers.settle(flight, 5, new Set()).removed).toEqual(['gone']);
+      expect(layers.unsavedKeys()).toEqual(['a']);
+      layers.settle(flightOf(layers), 6, new Set([0]));
+      expect(layers.view.get('a')).toEqual({ value: 1, version: 5, overlay: undefined });
     });
 
     it('has a clear first, and of what came before it nothing', () => {
@@ -428,6 +448,7 @@ function take(step: Step, model: LayersModel): void {
     case 'rollback':
       { model.rollback(); return; }
     case 'take':
+    case 'sink':
     case 'settle':
     case 'rebase':
       if (!model.isInTransaction) takeOutside(step, model);
@@ -446,11 +467,12 @@ function takeOutside(step: Step, model: LayersModel): void {
     expect(mutations.map(({ type, key, json }) => ({ type, key, json }))).toEqual(pending.map(({ type, key, json }) => ({ type, key, json })));
     expect(partition(mutations.map(({ transaction }) => transaction))).toEqual(partition(pending.map(({ group }) => group)));
   }
+  if (step.type === 'sink') model.sink(step.count);
   if (step.type === 'settle') {
-    const [told, due] = model.settle((index) => step.refused[index] ?? false);
+    const [told, due] = model.settle((index) => !model.isSinking && (step.refused[index] ?? false));
     expect(told).toEqual(due);
   }
-  if (step.type === 'rebase') {
+  if (step.type === 'rebase' && !model.isSinking) {
     // Nothing is discarded while a batch is under way: the saver settles it before.
     const discardRevision = step.discard === undefined || model.isFlying ? 0 : model.revision - step.discard;
     const [told, due] = model.rebase(step.set, step.deleted, step.bad, discardRevision);

@@ -245,6 +245,38 @@ describe('several stores on one storage', () => {
     await other.store.close();
   });
 
+  it('take what another commits later for later, however much of a large batch is settled when it is told', async () => {
+    const shared = memory();
+    const [one, other] = [new Process(shared, new Versions(), false), new Process(shared, new Versions(), false)];
+    await one.open();
+    await other.open();
+    other.isFree = true;
+    one.store.transaction(() => {
+      for (let index = 0; index < 5_000; index++) one.store.set(`key ${index}`, 1);
+    });
+    await settled(5);
+    one.commit();
+    await settled(5);
+    one.tell(); // of its own
+    const keys = ['key 0', 'key 4999'] as const;
+    for (const key of keys) {
+      await other.store.setAndSave(key, 2);
+      one.tell();
+    }
+    one.acknowledge();
+    await settled(2); // a part of five is settled, or two
+    for (const key of keys) {
+      await other.store.deleteAndSave(key);
+      one.tell();
+    }
+    await one.store.flush();
+    expect(keys.map((key) => [key, one.store.has(key)])).toEqual(keys.map((key) => [key, false]));
+    expect([one.store.size, one.store.unsaved]).toEqual([4_998, []]);
+    one.free();
+    await one.store.close();
+    await other.store.close();
+  });
+
   it('wait for the feed to tell that a key is absent, though a write that storage decides has seen it', async () => {
     const shared = memory();
     const versions = new Versions();

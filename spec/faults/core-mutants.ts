@@ -4,7 +4,7 @@ import type { Mutant } from './mutants.ts';
 export const coreMutants: readonly Mutant[] = [
   {
     name: 'core: limits are heeded by nobody',
-    edits: [{ file: 'limits.js', find: 'this.#isBounded = pendingKeys < Infinity || pendingBytes < Infinity;', replace: 'this.#isBounded = false;' }],
+    edits: [{ file: 'limits.js', find: 'this.isBounded = pendingKeys < Infinity || pendingBytes < Infinity;', replace: 'this.isBounded = false;' }],
     row: 11,
     fault: 'attempts fail, and may be made again; within limits',
     column: 'memory',

@@ -341,6 +341,31 @@ describe('saving', () => {
     await store.close();
   });
 
+  it('settles a large batch in slices, between which others have their turn, and tells of it when all of it is', async () => {
+    vi.useRealTimers();
+    const provider = controlledProvider();
+    const store = await persistify(provider).withBatch({ size: 10_000 }).open<Record<string, number>>('a');
+    const saves = recorded(store.saves$);
+    for (let index = 0; index < 10_000; index++) store.set(`key ${index}`, 0);
+    const told: number[] = [];
+    const saved = store.flush().then(() => told.push(Infinity));
+    for (let turn = 0; !told.includes(Infinity); turn++) {
+      await settled(1);
+      store.set('key 0', turn); // is above what is being settled, or above what is
+      told.push(turn);
+      expect(saves.length).toBe(told.includes(Infinity) ? 1 : 0);
+    }
+    await saved;
+    expect(told.length).toBeGreaterThan(9);
+    expect(saves).toMatchObject([{ count: 10_000 }]);
+    expect(store.unsaved).toEqual(['key 0']);
+    const [last] = told.filter((turn) => turn < Infinity).slice(-1);
+    await store.close();
+    const reopened = await persistify(provider).open<Record<string, number>>('a');
+    expect([reopened.size, reopened.get('key 0'), reopened.get('key 1')]).toEqual([10_000, last, 0]);
+    await reopened.close();
+  });
+
   describe('throwOnFailure(false)', () => {
     it('has setAndSave, clearAndSave and flush resolve to false, and changes nothing else', async () => {
       const provider = controlledProvider();
