@@ -12,12 +12,23 @@ export interface Rounds {
   readonly waited: number;
 }
 
+/** How long a row may be tried. */
+export interface Extent {
+  /** Rounds that count. */
+  readonly rounds: number;
+  /** After so many milliseconds there are no more of them than the fewest of which there is a median. */
+  readonly mostMs?: number;
+}
+
+export const fewestRounds = 3;
+
 /**
  * Runs rounds of both sides in turns, ABBA: what grows or tires in the course meets both alike. Before each, what is young and
  * dead is collected, so that nobody pays for the other's. Not all that is dead: with that V8 throws away compiled code that was made
  * for objects which are gone, and what follows runs three times slower for hundreds of milliseconds, as it does in no program.
  */
-export async function takeRounds({ ours, limit }: Contest, { lines, warmUps = 1 }: Pick<Row, 'lines' | 'warmUps'>, count: number): Promise<Rounds> {
+export async function takeRounds({ ours, limit }: Contest, { lines, warmUps = 1 }: Pick<Row, 'lines' | 'warmUps'>, { rounds, mostMs = Infinity }: Extent): Promise<Rounds> {
+  const beganAt = performance.now();
   const found = { ours: lines.map((): number[] => []), limit: lines.map((): number[] => []) };
   const waited: number[] = [];
   const take = async (side: 'ours' | 'limit', round: number): Promise<void> => {
@@ -30,7 +41,8 @@ export async function takeRounds({ ours, limit }: Contest, { lines, warmUps = 1 
     if (figures.length !== lines.length) throw new Error(`A round found ${figures.length} figures, and the row has ${lines.length} lines.`);
     if (round >= warmUps) for (const [index, figure] of figures.entries()) found[side][index]?.push(figure);
   };
-  for (let round = 0; round < warmUps + count; round++) {
+  for (let round = 0; round < warmUps + rounds; round++) {
+    if (round >= warmUps + fewestRounds && performance.now() - beganAt > mostMs) break;
     const order = round % 2 === 0 ? (['ours', 'limit'] as const) : (['limit', 'ours'] as const);
     for (const side of order) await take(side, round);
   }

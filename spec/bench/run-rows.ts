@@ -10,7 +10,7 @@ import { EmbeddedServer } from '../../demos/support/embedded-server.ts';
 import { onProcessEnd } from '../../demos/support/exit-hooks.ts';
 import { Proxy } from '../support/network/proxy.ts';
 import { CleanUps } from './clean-ups.ts';
-import type { Rounds } from './contest.ts';
+import { fewestRounds, type Extent as RowExtent, type Rounds } from './contest.ts';
 import type { Extent } from './options.ts';
 import { resultsOf, type Result } from './result.ts';
 import type { Row, Scene } from './row.ts';
@@ -18,12 +18,12 @@ import type { Row, Scene } from './row.ts';
 /** What a process is told that runs a row. */
 export interface Order {
   readonly row: string;
-  readonly rounds: number;
+  readonly extent: RowExtent;
   readonly scene: Omit<Scene, 'defer'>;
 }
 
-/** Of a row that is no part of such a run, and was asked for by name. */
-const fewestRounds = 3;
+/** A quick run is one of less than three minutes, also where disks are slow. */
+const quickMs = 4_000;
 
 const program = fileURLToPath(new URL('row-process.js', import.meta.url));
 
@@ -65,11 +65,11 @@ async function startPostgres({ defer }: CleanUps): Promise<Scene['postgres']> {
 
 async function runRow(row: Row, extent: Extent, postgres: Scene['postgres']): Promise<Rounds> {
   const isQuick = extent === 'quick';
-  const rounds = (isQuick ? row.rounds.quick : row.rounds.full) || fewestRounds;
+  const rounds = (isQuick ? row.rounds.quick : row.rounds.full) || fewestRounds; // of a row that is no part of such a run, and was asked for by name
   const directory = await mkdtemp(join(tmpdir(), 'rx-persistify-bench-'));
   const takeBack = onProcessEnd(() => rmSync(directory, { recursive: true, force: true }));
   try {
-    return await answerTo({ row: row.name, rounds, scene: { directory, postgres, isQuick } });
+    return await answerTo({ row: row.name, extent: isQuick ? { rounds, mostMs: quickMs } : { rounds }, scene: { directory, postgres, isQuick } });
   } finally {
     await rm(directory, { recursive: true, force: true });
     takeBack();

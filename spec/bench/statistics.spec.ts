@@ -1,6 +1,5 @@
 import { describe, expect, it } from 'vitest';
 
-import { takeRounds } from './contest.ts';
 import { resultsOf } from './result.ts';
 import type { Line, Row } from './row.ts';
 import { pairedRatios, quantile, summaryOf } from './statistics.ts';
@@ -34,20 +33,6 @@ describe('ratios', () => {
 
   it('are not made of rounds without a partner', () => {
     expect(() => pairedRatios([1, 2], [1])).toThrow('2 rounds of one side and 1 of the other');
-  });
-});
-
-describe('rounds', () => {
-  it('are taken in turns, ABBA, and those of the warm-up do not count', async () => {
-    const order: string[] = [];
-    const side = (name: string) => (round: number) => (order.push(name + String(round)), round);
-    const found = await takeRounds({ ours: side('A'), limit: side('B') }, { lines: [line({})], warmUps: 1 }, 3);
-    expect(order).toEqual(['A0', 'B0', 'B1', 'A1', 'A2', 'B2', 'B3', 'A3']);
-    expect(found).toMatchObject({ ours: [[1, 2, 3]], limit: [[1, 2, 3]] });
-  });
-
-  it('must find a figure for each line', async () => {
-    await expect(takeRounds({ ours: () => [1, 2] }, { lines: [line({})] }, 1)).rejects.toThrow('A round found 2 figures, and the row has 1 lines.');
   });
 });
 
