@@ -1,5 +1,5 @@
-// npm run bench -- [--quick | --full] [--rows NAME,…] [--json FILE] [--svg FILE] [--write] [--peers]
-import { writeFile } from 'node:fs/promises';
+// npm run bench -- [--quick | --full] [--rows NAME,…] [--json FILE] [--svg FILE] [--base FILE] [--write] [--peers]
+import { readFile, writeFile } from 'node:fs/promises';
 import process from 'node:process';
 
 import { chartOf } from './chart.ts';
@@ -12,12 +12,14 @@ import { headLine, lineOf, noiseLine, summaryLine } from './report.ts';
 import type { Result } from './result.ts';
 import type { Row } from './row.ts';
 import { rows } from './rows/index.ts';
+import { mendedBy, type Run } from './run.ts';
 import { runRows } from './run-rows.ts';
 import { writePage } from './write-page.ts';
 
 async function measureRows(options: Options): Promise<void> {
-  const { extent, json, svg, write } = options;
+  const { json, svg, base, write } = options;
   const wanted = rowsFor(options);
+  const earlier = base === undefined ? undefined : await readRun(base);
   const machine = describeMachine();
   console.log(`${sentenceOf(machine)}\n\n${headLine}`);
   const results: Result[] = [];
@@ -29,7 +31,7 @@ async function measureRows(options: Options): Promise<void> {
     process.exitCode = 1;
     console.error(`The row ${name} failed: ${error instanceof Error ? error.message : String(error)}`);
   };
-  for await (const found of runRows(wanted, extent, fail)) {
+  for await (const found of runRows(wanted, options.extent, fail)) {
     for (const result of found) {
       if (result.group !== group) console.log(`\n${result.group}`);
       group = result.group;
@@ -38,9 +40,15 @@ async function measureRows(options: Options): Promise<void> {
     results.push(...found);
   }
   console.log(`\n${[summaryLine(results), ...noiseLine(results), `It took ${Math.round((performance.now() - startedAt) / 1e3)} s.`].join('\n')}`);
-  await writeJson(json, { machine, extent, results });
-  if (svg !== undefined) await writeFile(svg, chartOf(results));
-  if (write) await writePage(machine, options, results, failed);
+  const measured: Run = { machine, extent: options.extent, rows: options.rows, results, failed, later: [] };
+  const run = earlier === undefined ? measured : mendedBy(earlier, measured);
+  await writeJson(json, run);
+  if (svg !== undefined) await writeFile(svg, chartOf(run.results));
+  if (write) await writePage(run);
+}
+
+async function readRun(path: string): Promise<Run> {
+  return JSON.parse(await readFile(path, 'utf8')) as Run; // as `--json` wrote it
 }
 
 async function measurePeers({ extent, rows: names, json, write }: Options): Promise<void> {

@@ -5,7 +5,7 @@ import { rows } from './rows/index.ts';
 
 describe('the options of the benchmark', () => {
   it('ask for the usual run of all rows where nothing is said', () => {
-    expect(optionsFrom([])).toEqual({ extent: 'usual', rows: [], json: undefined, svg: undefined, write: false, peers: false });
+    expect(optionsFrom([])).toEqual({ extent: 'usual', rows: [], json: undefined, svg: undefined, base: undefined, write: false, peers: false });
   });
 
   it('choose rows, extent and where the results go', () => {
@@ -14,6 +14,7 @@ describe('the options of the benchmark', () => {
 
   it.each([
     [['--quick', '--full'], '--quick and --full exclude each other.'],
+    [['--base', 'a.json'], '--base asks for --rows: which rows are to be measured anew.'],
     [['--fast'], "Unknown option '--fast'"],
     [['set'], "Unexpected argument 'set'"],
   ])('%j are refused: %s', (args, message) => {

@@ -2,10 +2,11 @@ import { writeFile } from 'node:fs/promises';
 
 import { chartOf } from './chart.ts';
 import { explanations } from './explanations.ts';
-import { sentenceOf, type Machine } from './machine.ts';
-import type { Extent, Options } from './options.ts';
+import { sentenceOf } from './machine.ts';
+import type { Extent } from './options.ts';
 import { cellsOf, heads, noiseLine, summaryLine } from './report.ts';
 import type { Result } from './result.ts';
+import type { Run } from './run.ts';
 
 const page = new URL('../../../spec/bench/README.md', import.meta.url);
 const chart = new URL('../../../spec/bench/budgets.svg', import.meta.url);
@@ -18,7 +19,7 @@ npm run bench                     # the same with more rounds
 npm run bench -- --full           # and how cost grows with size, writers, watchers and distance
 npm run bench -- --rows ingest    # rows whose names begin so; also --json FILE, --svg FILE
 npm run bench -- --peers          # the same work with other packages: peers.md
-npm run bench -- --full --write   # writes this page
+npm run bench -- --full --write   # writes this page; --base FILE --rows hold: with these rows anew
 \`\`\`
 
 [Beside other packages](peers.md) it stands in a table of its own.
@@ -35,9 +36,10 @@ const caveats = `## What the figures do not say
 - PostgreSQL is on the same machine, so that it shares its cores, and the way to it is short; the rows with a distance put one between.`;
 
 /** Writes the results page, and the chart beside it. */
-export async function writePage(machine: Machine, { extent, rows }: Pick<Options, 'extent' | 'rows'>, results: readonly Result[], failed: readonly string[]): Promise<void> {
+export async function writePage({ machine, extent, rows, results, failed, later }: Run): Promise<void> {
   const picture = `![Measured figures against their budgets](budgets.svg)`;
-  const parts = [introduction, `${extentText[extent]}${rows.length === 0 ? '' : ` Only the rows that begin with ${rows.join(', ')}.`} ${sentenceOf(machine)}`, summaryLine(results), ...noiseLine(results), ...(failed.length === 0 ? [] : [`Rows that failed: ${failed.join(', ')}.`]), picture, ...tablesOf(results), ...reasonsOf(results), caveats];
+  const laterText = later.map((part) => `The rows that begin with ${part.rows.join(', ')} were measured later: ${sentenceOf(part.machine)}`);
+  const parts = [introduction, `${extentText[extent]}${rows.length === 0 ? '' : ` Only the rows that begin with ${rows.join(', ')}.`} ${sentenceOf(machine)}`, ...laterText, summaryLine(results), ...noiseLine(results), ...(failed.length === 0 ? [] : [`Rows that failed: ${failed.join(', ')}.`]), picture, ...tablesOf(results), ...reasonsOf(results), caveats];
   await writeFile(chart, chartOf(results));
   await writeFile(page, `${parts.join('\n\n')}\n`);
 }
