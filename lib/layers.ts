@@ -2,7 +2,7 @@ import type { Quarantined } from './change.ts';
 import { deadlineOf, hasEnded, inRange } from './deadline.ts';
 import { Lifetimes } from './lifetimes.ts';
 import type { Mutation } from './mutation.ts';
-import { asBase, entryOf, hides, inOnePiece, isMortal, isRemoval, lowest, sizeOf, storedKeys, type Base, type Clearing, type Entry, type Flight, type Mortal, type Overlay, type Proposal, type StoredValue, type TransactionGroup } from './overlay.ts';
+import { asBase, entryOf, hides, inOnePiece, isMortal, lowest, sizeOf, storedKeys, type Base, type Clearing, type Entry, type Flight, type Mortal, type Overlay, type Proposal, type StoredValue, type TransactionGroup } from './overlay.ts';
 
 /** How a key looked before and after. */
 export interface Difference<V> {
@@ -287,7 +287,7 @@ export class Layers<V> {
       mutations.push(expiresAt === undefined ? { type: 'set', key, json, expect } : { type: 'set', key, json, expect, expiresAt });
       bytes += sizeOf(proposal);
     }
-    this.#flight = { seq: this.seq, revision: this.revision, mutations, overlays: this.#pending, cleared: this.#clearing, proposals, bytes, sunk: 0, removals: [] };
+    this.#flight = { seq: this.seq, revision: this.revision, mutations, overlays: this.#pending, cleared: this.#clearing, proposals, bytes, sunk: 0, version: 0, rest: [] };
     this.#pending = [];
     this.#pendingBytes = 0;
     this.#clearing = undefined;
@@ -295,16 +295,16 @@ export class Layers<V> {
   }
 
   /**
-   * Storage has taken all of `flight`: what the next `count` of its overlays set is base now, ahead of `settle`, which does the rest.
-   * What they removed is left to that, and counts as under way: only then is it told, and until then nothing else says that what a
-   * feed has of such a key may be older.
+   * Storage has taken all of `flight`: what the next `count` of its overlays set is base now, ahead of `settle`, which does the rest, and
+   * by which alone it is told. So all of it counts as under way until then.
    */
   sink(flight: Flight<V>, version: number, count: number): void {
-    const { overlays, removals, sunk } = flight;
+    const { overlays, rest, sunk } = flight;
+    flight.version = version;
     flight.sunk = Math.min(sunk + count, overlays.length);
     for (const overlay of overlays.slice(sunk, flight.sunk)) {
-      if (isRemoval(overlay)) removals.push(overlay);
-      else this.#sink(overlay, version);
+      if (overlay.type === 'set') this.#sink(overlay, version);
+      else rest.push(overlay);
     }
   }
 
@@ -315,12 +315,12 @@ export class Layers<V> {
   settle(flight: Flight<V>, version: number, leftOut: ReadonlySet<number>): Settled<V> {
     const settled: Settled<V> = { differences: [], accepted: [], unexpired: [], version, removed: [], isCleared: flight.cleared !== undefined && !leftOut.has(0) };
     const first = flight.cleared === undefined ? 0 : 1;
-    const overlays = flight.sunk === 0 ? flight.overlays : [...flight.removals, ...flight.overlays.slice(flight.sunk)];
+    const overlays = flight.sunk === 0 ? flight.overlays : [...flight.rest, ...flight.overlays.slice(flight.sunk)];
     for (const [index, overlay] of overlays.entries()) {
       if (leftOut.size > 0 && leftOut.has(index + first)) this.#uncover(overlay, settled);
       else {
         this.#sink(overlay, version);
-        if (isRemoval(overlay)) settled.removed.push(overlay.key);
+        if (overlay.type === 'delete' || overlay.type === 'expire') settled.removed.push(overlay.key);
       }
     }
     this.#flight = undefined;
@@ -461,7 +461,8 @@ export class Layers<V> {
     if (this.#flight === undefined) return false;
     if (this.#flight.proposals.has(key)) return true;
     const overlay = this.#overlayOf(key);
-    return this.#flight.cleared !== undefined || (overlay !== undefined && lowest(overlay).flying);
+    if (this.#flight.cleared !== undefined || (overlay !== undefined && lowest(overlay).flying)) return true;
+    return this.#flight.sunk > 0 && this.baseVersion(key) === this.#flight.version;
   }
 
   /** The keys under which storage is known, or may be found, to hold something. */
@@ -610,7 +611,7 @@ export class Layers<V> {
       if (entry?.overlay === over) entry.version = version;
       return;
     }
-    if (isRemoval(overlay)) {
+    if (type === 'delete' || type === 'expire') {
       if (this.#hidden.get(key) === overlay) this.#hidden.delete(key);
       return;
     }

@@ -128,9 +128,10 @@ export interface Flight<V> {
   /** By key; their mutations come last. */
   readonly proposals: ReadonlyMap<string, Proposal<V>>;
   readonly bytes: number;
-  /** So many of `overlays`, the first, have become base ahead of the others, but for the `removals` among them. */
+  /** So many of `overlays`, the first, have become base at `version`, ahead of the others, but for `rest`, which are no sets. */
   sunk: number;
-  readonly removals: Overlay<V>[];
+  version: number;
+  readonly rest: Overlay<V>[];
 }
 
 /** The keys that storage may hold of what a `clear` hides. */
@@ -138,11 +139,6 @@ export function* storedKeys<V>({ view, hidden, quarantined }: { readonly view: R
   for (const [key, { overlay }] of view) if (overlay === undefined || isOverStored(overlay)) yield key;
   for (const [key, overlay] of hidden) if (isOverStored(overlay)) yield key;
   yield* quarantined.keys();
-}
-
-/** Whether storage has no more what it had under the overlay's key. */
-export function isRemoval({ type }: Overlay<unknown>): boolean {
-  return type === 'delete' || type === 'expire';
 }
 
 /** Whether storage may hold something under the overlay's key. */

@@ -93,8 +93,7 @@ export class RemoteCommits<V> {
 
   #take(key: string, found: Found<V>, differences: Difference<V>[]): void {
     const { layers, textOf, isWanted } = this.#config;
-    // Where something is held, what comes after it is, too: the own write may be settled already, and the batch not told.
-    if (layers.isFlying(key) || this.#held.has(key)) {
+    if (layers.isFlying(key)) {
       this.#held.set(key, found);
       return;
     }

@@ -83,22 +83,24 @@ describe('Layers', () => {
       expect(flightOf(layers).mutations).toEqual([{ type: 'set', key: 'a', json: '2' }]);
     });
 
-    it('that storage has taken whole may become base in parts; of what is removed only the last says so', () => {
-      const layers = layersOf({ gone: 1 });
+    it('that storage has taken whole may become base in parts, and is under way until the last', () => {
+      const layers = layersOf({ gone: 1, other: 1 });
+      const keys = ['gone', 'a', 'b', 'c', 'd'];
       remove(layers, 'gone');
-      for (const key of ['a', 'b', 'c']) set(layers, key, 1);
+      for (const key of keys.slice(1)) set(layers, key, 1);
       const flight = flightOf(layers);
-      layers.sink(flight, 5, 2);
-      expect(['gone', 'a', 'b', 'c'].map((key) => layers.isFlying(key))).toEqual([true, false, true, true]);
+      layers.sink(flight, 5, 3);
       expect(layers.view.get('a')).toEqual({ value: 1, version: 5, overlay: undefined });
-      expect(layers.unsavedCount).toBe(4);
       set(layers, 'a', 2);
-      layers.sink(flight, 5, 2);
-      expect(['gone', 'a', 'b', 'c'].map((key) => layers.isFlying(key))).toEqual([true, false, false, false]);
+      remove(layers, 'b');
+      layers.sink(flight, 5, 1);
+      expect([...keys, 'other'].map((key) => layers.isFlying(key))).toEqual([...keys.map(() => true), false]);
+      expect(layers.unsavedCount).toBe(7);
       expect(layers.settle(flight, 5, new Set()).removed).toEqual(['gone']);
-      expect(layers.unsavedKeys()).toEqual(['a']);
-      layers.settle(flightOf(layers), 6, new Set([0]));
-      expect(layers.view.get('a')).toEqual({ value: 1, version: 5, overlay: undefined });
+      expect(keys.map((key) => layers.isFlying(key))).toEqual(keys.map(() => false));
+      expect(layers.unsavedKeys()).toEqual(['a', 'b']);
+      layers.settle(flightOf(layers), 6, new Set([0, 1]));
+      expect(['a', 'b'].map((key) => layers.view.get(key))).toEqual([1, 2].map(() => ({ value: 1, version: 5, overlay: undefined })));
     });
 
     it('has a clear first, and of what came before it nothing', () => {

@@ -245,7 +245,7 @@ describe('several stores on one storage', () => {
     await other.store.close();
   });
 
-  it('take what another commits later for later, however much of a large batch is settled when it is told', async () => {
+  it('tell what another commits after the own write of a key once that is told as saved, however much of a large batch is settled', async () => {
     const shared = memory();
     const [one, other] = [new Process(shared, new Versions(), false), new Process(shared, new Versions(), false)];
     await one.open();
@@ -263,6 +263,9 @@ describe('several stores on one storage', () => {
       await other.store.setAndSave(key, 2);
       one.tell();
     }
+    const told: string[] = [];
+    one.store.saves$.subscribe(() => told.push('saved'));
+    one.store.changes$.subscribe(({ type, origin }) => told.push(`${type}, ${origin}`));
     one.acknowledge();
     await settled(2); // a part of five is settled, or two
     for (const key of keys) {
@@ -270,6 +273,7 @@ describe('several stores on one storage', () => {
       one.tell();
     }
     await one.store.flush();
+    expect(told).toEqual(['saved', ...keys.map(() => 'delete, remote')]);
     expect(keys.map((key) => [key, one.store.has(key)])).toEqual(keys.map((key) => [key, false]));
     expect([one.store.size, one.store.unsaved]).toEqual([4_998, []]);
     one.free();
