@@ -14,8 +14,12 @@ type Anything = Store<Record<string, unknown>>;
 /** Before all clocks of storage, so that what has ended by the store's clock has by storage's. */
 const start = 1_000_000_000_000;
 
-/** Provides storage to one more program; `takeOver`: from one that is still there. */
-export type Storage = (takeOver: boolean) => Provider;
+/** Where plans are followed. */
+export interface Storage {
+  /** For one more program; `takeOver`: from one that is still there. */
+  readonly provider: (takeOver: boolean) => Provider;
+  readonly hasOneOwner: boolean;
+}
 
 /** A store and what it told. */
 class Session {
@@ -69,10 +73,10 @@ class Session {
 export async function follow(storage: Storage, { ttl, commands }: Plan): Promise<void> {
   let now = start;
   const model = new Model(now, ttl);
-  const cleared = await Session.open(storage(true), ttl, now); // one that failed before may still be there
+  const cleared = await Session.open(storage.provider(true), ttl, now); // one that failed before may still be there
   await cleared.store.clearAndSave();
   await cleared.store.close();
-  let session = await Session.open(storage(false), ttl, now);
+  let session = await Session.open(storage.provider(false), ttl, now);
   try {
     for (const command of commands) {
       if (command.do === 'wait') now += command.ms;
@@ -145,16 +149,19 @@ async function perform(command: Command, { session, model, storage, ttl, now }: 
       await store.close();
       model.saved();
       model.reopen();
-      const reopened = await Session.open(storage(false), ttl, now);
+      const reopened = await Session.open(storage.provider(false), ttl, now);
       expectSame(reopened, model);
       return reopened;
     }
     case 'crash': {
       if (ttl === 'sliding') await flush();
-      const other = await Session.open(storage(true), ttl, now);
+      const open = (): Promise<Session> => Session.open(storage.provider(true), ttl, now);
+      // Where storage is shared, a batch that is stored as the next program opens would be news to that one.
+      const successor = storage.hasOneOwner ? await open() : undefined;
       await session.dispose();
       model.savedAt(session.saves.at(-1)?.seq ?? 0);
       model.reopen();
+      const other = successor ?? (await open());
       expectSame(other, model);
       return other;
     }

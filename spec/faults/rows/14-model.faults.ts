@@ -10,11 +10,11 @@ import { Storages } from '../cells/storages.ts';
 
 const storages = new Storages();
 
-/** For this provider a crash is a takeover, as a process cannot leave itself. */
+/** Where there is one owner a crash is a takeover, as a process cannot leave itself. */
 function storageOf(cell: Cell): Storage {
   const directory = join(cell.directory, 'model');
-  if (cell.column === 'json-file') return (takeOver) => jsonFile({ directory, logBytes: 1 << 20, takeOver });
-  return storages.fresh(cell).provider;
+  if (cell.column === 'json-file') return { provider: (takeOver) => jsonFile({ directory, logBytes: 1 << 20, takeOver }), hasOneOwner: true };
+  return { provider: storages.fresh(cell).provider, hasOneOwner: false };
 }
 
 row(14, 'a model', () => {
