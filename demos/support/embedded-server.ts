@@ -119,11 +119,15 @@ export class EmbeddedServer {
 
   /** Halts every process of the server, as a machine that hangs would; `resume` lets them go on. */
   async suspend(): Promise<void> {
-    await this.#signal('SIGSTOP');
+    const pid = await this.pid();
+    process.kill(pid, 'SIGSTOP'); // first, so that there are no more children afterwards
+    for (const child of await childrenOf(pid)) signalIfThere(child, 'SIGSTOP');
   }
 
   async resume(): Promise<void> {
-    await this.#signal('SIGCONT');
+    const pid = await this.pid();
+    for (const child of await childrenOf(pid)) signalIfThere(child, 'SIGCONT');
+    process.kill(pid, 'SIGCONT');
   }
 
   /** Kills every process of it with -9 after `blow`: something that comes over the whole machine, such as a power cut. */
@@ -131,7 +135,7 @@ export class EmbeddedServer {
     const pid = await this.pid();
     const processes = [pid, ...(await childrenOf(pid))];
     await blow();
-    for (const id of processes) if (isAlive(id)) process.kill(id, 'SIGKILL');
+    for (const id of processes) signalIfThere(id, 'SIGKILL');
     while (processes.some(isAlive)) await delay(10);
   }
 
@@ -165,12 +169,6 @@ export class EmbeddedServer {
     await writeFile(signal, '');
     await chown(signal, uid, gid);
   }
-
-  async #signal(signal: NodeJS.Signals): Promise<void> {
-    const pid = await this.pid();
-    const children = await childrenOf(pid);
-    for (const id of signal === 'SIGSTOP' ? [pid, ...children] : [...children, pid]) process.kill(id, signal);
-  }
 }
 
 /** With owners and rights, without which PostgreSQL does not take it. */
@@ -182,6 +180,15 @@ async function copy(from: string, to: string): Promise<void> {
 async function childrenOf(pid: number): Promise<readonly number[]> {
   const text = await readFile(`/proc/${pid}/task/${pid}/children`, 'utf8');
   return text.trim().split(' ').filter((id) => id !== '').map(Number);
+}
+
+/** A child may end at any moment. */
+function signalIfThere(pid: number, signal: NodeJS.Signals): void {
+  try {
+    process.kill(pid, signal);
+  } catch (error) {
+    if (!(error instanceof Error && 'code' in error && error.code === 'ESRCH')) throw error;
+  }
 }
 
 function isAlive(pid: number): boolean {
