@@ -23,7 +23,7 @@ export interface Order {
 }
 
 /** A quick run is one of less than three minutes, also where disks are slow. */
-const quickMs = 4_000;
+const quickMs = 3_000;
 
 const program = fileURLToPath(new URL('row-process.js', import.meta.url));
 

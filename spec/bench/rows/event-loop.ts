@@ -56,6 +56,7 @@ function eventLoop(storage: StorageName): Row {
   const prepare: Row['prepare'] = async (scene) => {
     const among = scene.isQuick ? 100_000 : 1_000_000;
     const forMs = scene.isQuick ? 2_000 : 10_000;
+    const lasts = (round: number): number => (round === 0 ? forMs / 4 : forMs); // which does not count, and has code compiled
     const own = await openOwn(providerIn(scene, storage, 'own'));
     scene.defer(() => own.close());
     for (const batch of chunks(pairs(0, among, smallBytes, 0), 10_000)) await own.write(batch);
@@ -67,11 +68,11 @@ function eventLoop(storage: StorageName): Row {
     };
     return {
       async ours(round) {
-        const found = await holds((key, value) => own.store.set(key, value), among, forMs, round);
+        const found = await holds((key, value) => own.store.set(key, value), among, lasts(round), round);
         await own.store.flush();
         return figuresOf(found);
       },
-      limit: async (round) => figuresOf(await holds(keep, among, forMs / 2, round)),
+      limit: async (round) => figuresOf(await holds(keep, among, lasts(round) / 2, round)),
     };
   };
   const limit = 'Map.set and JSON.stringify alone, nothing saved';
