@@ -13,7 +13,7 @@ export interface Rounds {
 }
 
 /** How long a row may be tried. */
-export interface Extent {
+export interface Allowance {
   /** Rounds that count. */
   readonly rounds: number;
   /** After so many milliseconds there are no more of them than the fewest of which there is a median. */
@@ -27,7 +27,7 @@ export const fewestRounds = 3;
  * dead is collected, so that nobody pays for the other's. Not all that is dead: with that V8 throws away compiled code that was made
  * for objects which are gone, and what follows runs three times slower for hundreds of milliseconds, as it does in no program.
  */
-export async function takeRounds({ ours, limit }: Contest, { lines, warmUps = 1 }: Pick<Row, 'lines' | 'warmUps'>, { rounds, mostMs = Infinity }: Extent): Promise<Rounds> {
+export async function takeRounds({ ours, limit }: Contest, { lines, warmUps = 1 }: Pick<Row, 'lines' | 'warmUps'>, { rounds, mostMs = Infinity }: Allowance): Promise<Rounds> {
   const beganAt = performance.now();
   const found = { ours: lines.map((): number[] => []), limit: lines.map((): number[] => []) };
   const waited: number[] = [];

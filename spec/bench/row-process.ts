@@ -9,12 +9,12 @@ import type { Order } from './run-rows.ts';
 process.once('disconnect', () => process.exit()); // it has told all, or nobody is there any more
 process.once('message', (message) => void run(message as Order)); // from our own parent
 
-async function run({ row: name, extent, scene }: Order): Promise<void> {
+async function run({ row: name, allowance, scene }: Order): Promise<void> {
   const row = rows.find((one) => one.name === name);
   if (row === undefined) throw new Error(`There is no row ${name}.`);
   const cleanUps = new CleanUps();
   try {
-    const found = await takeRounds(await row.prepare({ ...scene, defer: cleanUps.defer }), row, extent);
+    const found = await takeRounds(await row.prepare({ ...scene, defer: cleanUps.defer }), row, allowance);
     process.send?.(found);
   } finally {
     await cleanUps.run();

@@ -10,7 +10,7 @@ import { EmbeddedServer } from '../../demos/support/embedded-server.ts';
 import { onProcessEnd } from '../../demos/support/exit-hooks.ts';
 import { Proxy } from '../support/network/proxy.ts';
 import { CleanUps } from './clean-ups.ts';
-import { fewestRounds, type Extent as RowExtent, type Rounds } from './contest.ts';
+import { fewestRounds, type Allowance, type Rounds } from './contest.ts';
 import type { Extent } from './options.ts';
 import { resultsOf, type Result } from './result.ts';
 import type { Row, Scene } from './row.ts';
@@ -18,7 +18,7 @@ import type { Row, Scene } from './row.ts';
 /** What a process is told that runs a row. */
 export interface Order {
   readonly row: string;
-  readonly extent: RowExtent;
+  readonly allowance: Allowance;
   readonly scene: Omit<Scene, 'defer'>;
 }
 
@@ -69,7 +69,7 @@ async function runRow(row: Row, extent: Extent, postgres: Scene['postgres']): Pr
   const directory = await mkdtemp(join(tmpdir(), 'rx-persistify-bench-'));
   const takeBack = onProcessEnd(() => rmSync(directory, { recursive: true, force: true }));
   try {
-    return await answerTo({ row: row.name, extent: isQuick ? { rounds, mostMs: quickMs } : { rounds }, scene: { directory, postgres, isQuick } });
+    return await answerTo({ row: row.name, allowance: isQuick ? { rounds, mostMs: quickMs } : { rounds }, scene: { directory, postgres, isQuick } });
   } finally {
     await rm(directory, { recursive: true, force: true });
     takeBack();
