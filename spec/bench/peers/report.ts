@@ -19,6 +19,8 @@ export function resultOf({ name, packages, durability, use }: Peer, rounds: read
   const figures = {
     ingestMs: medianOf(({ ingestMs }) => ingestMs),
     writeUs: medianOf(({ writeUs }) => writeUs),
+    laterIngestMs: medianOf(({ laterIngestMs }) => laterIngestMs),
+    laterWriteUs: medianOf(({ laterWriteUs }) => laterWriteUs),
     openMs: medianOf(({ openMs }) => openMs),
     bytesOnDisk: medianOf(({ bytesOnDisk }) => bytesOnDisk),
   };
@@ -29,12 +31,14 @@ export function resultOf({ name, packages, durability, use }: Peer, rounds: read
 /** A Markdown table, read well enough in a terminal, too. */
 export function peerTable(results: readonly PeerResult[], largeKeys: number): string {
   const rows = [
-    ['', 'an awaited write outlives', '10,000 entries, ms', 'one awaited write, µs', `open and read ${largeKeys.toLocaleString('en')}, ms`, 'on disk, MB', 'used by'],
+    ['', 'an awaited write outlives', 'first 10,000 entries, ms', 'one awaited write, µs', 'later 10,000, ms', 'later write, µs', `open and read ${largeKeys.toLocaleString('en')}, ms`, 'on disk, MB', 'used by'],
     ...results.map(({ name, packages, durability, use, figures, failure }) => [
       packages.length === 0 ? `**${name}**` : `${name} (${packages.join(', ')})`,
       durability,
       cell(figures.ingestMs),
       cell(figures.writeUs),
+      cell(figures.laterIngestMs),
+      cell(figures.laterWriteUs),
       cell(figures.openMs),
       cell(figures.bytesOnDisk === undefined ? undefined : figures.bytesOnDisk / 1e6),
       failure === undefined ? use : Object.keys(figures).length === 0 ? `not measured: ${failure}` : `${use}; ${failure}`,
@@ -46,7 +50,7 @@ export function peerTable(results: readonly PeerResult[], largeKeys: number): st
   return [lines[0], rule, ...lines.slice(1)].join('\n');
 }
 
-const isNumber = (column: number): boolean => column >= 2 && column <= 5;
+const isNumber = (column: number): boolean => column >= 2 && column <= 7;
 
 function cell(value: number | undefined): string {
   return value === undefined ? '–' : figure(value, 'ms');
