@@ -125,7 +125,10 @@ function differences(found: ReadonlyMap<string, string>, expected: ReadonlyMap<s
   return [...new Set([...found.keys(), ...expected.keys()])].filter((key) => found.get(key) !== expected.get(key));
 }
 
-async function eachVariant(cell: Cell, variantsOf: (bytes: Buffer, at: number) => readonly Buffer[], isDamageAlways: boolean): Promise<Outcomes> {
+/** What becomes of a file that is damaged at a byte. */
+type VariantsOf = (bytes: Buffer, at: number) => readonly Buffer[];
+
+async function eachVariant(cell: Cell, variantsOf: VariantsOf, isDamageAlways: boolean): Promise<Outcomes> {
   const outcomes = noOutcomes();
   const closed = await sqliteHistory({ ...cell, directory: join(cell.directory, 'closed') }, 60, { isClosed: true });
   const main = closed.picture.bytesOf(databaseName);
@@ -142,12 +145,12 @@ async function eachVariant(cell: Cell, variantsOf: (bytes: Buffer, at: number) =
   }
   // Rows that are lost from the middle of a table without a word are next to none; what cuts the file is always noticed.
   expect(outcomes['silent, but for a check']).toBeLessThanOrEqual(outcomes.tried / 50);
-  await eachLogVariant(cell, variantsOf, outcomes);
   return outcomes;
 }
 
-async function eachLogVariant(cell: Cell, variantsOf: (bytes: Buffer, at: number) => readonly Buffer[], outcomes: Outcomes): Promise<void> {
-  const history = await sqliteHistory({ ...cell, directory: join(cell.directory, 'open') }, 30);
+async function eachLogVariant(cell: Cell, variantsOf: VariantsOf, outcomes: Outcomes): Promise<void> {
+  // Commits are pages of the same kinds again and again: of a few of them every byte can be tried.
+  const history = await sqliteHistory({ ...cell, directory: join(cell.directory, 'open') }, cell.times(30, 8));
   const log = history.picture.bytesOf(logName);
   const variants = await DatabaseVariants.of(history);
   for (const at of places(log.length, cell, 120)) {
@@ -156,13 +159,23 @@ async function eachLogVariant(cell: Cell, variantsOf: (bytes: Buffer, at: number
 }
 
 /** The main file and the log cut off at every byte. */
-export const databaseCutOff: Trial = async (cell) => ({ ...(await eachVariant(cell, (bytes, length) => [bytes.subarray(0, length)], true)) });
+export const databaseCutOff: Trial = async (cell) => {
+  const variantsOf: VariantsOf = (bytes, length) => [bytes.subarray(0, length)];
+  const outcomes = await eachVariant(cell, variantsOf, true);
+  await eachLogVariant(cell, variantsOf, outcomes);
+  return { ...outcomes };
+};
 
 /**
- * Every byte of both flipped. The log has checksums, so that what is behind the damage is dropped, silently, as SQLite does. The main
- * file has none: a bit of a value that stays JSON is another value, and nobody can tell. Counted, so that it shows how often.
+ * Every byte of both flipped, in the long form each bit of the main file, and one of each byte of the log. The log has checksums, so
+ * that what is behind the damage is dropped, silently, as SQLite does. The main file has none: a bit of a value that stays JSON is
+ * another value, and nobody can tell. Counted, so that it shows how often.
  */
-export const databaseFlipped: Trial = async (cell) => ({ ...(await eachVariant(cell, (bytes, at) => bits(cell).map((bit) => withFlippedBit(bytes, at, bit)), false)) });
+export const databaseFlipped: Trial = async (cell) => {
+  const outcomes = await eachVariant(cell, (bytes, at) => bits(cell).map((bit) => withFlippedBit(bytes, at, bit)), false);
+  await eachLogVariant(cell, (bytes, at) => [withFlippedBit(bytes, at, cell.random.whole(0, 7))], outcomes);
+  return { ...outcomes };
+};
 
 /** Whole frames behind a damaged one are dropped with it: the store at one moment, never without what is in the middle. */
 export const framesBehindDamage: Trial = async (cell) => {
