@@ -1,4 +1,5 @@
 import { unlessAborted } from './aborted.ts';
+import { SaveError } from './errors.ts';
 import type { Layers } from './layers.ts';
 import type { Seen } from './looks.ts';
 import { isMortal } from './overlay.ts';
@@ -58,21 +59,21 @@ export class ConditionalWrites {
   async #write(key: string, { make, ttlMs, isUpdate, signal }: Decision): Promise<Outcome> {
     const { layers, writes, saver, room, look } = this.#config;
     const { lifetimes } = layers;
-    /** Storage was seen to have nothing in place of this version, which the feed has not told yet. */
-    let absentInPlaceOf: number | undefined;
+    /** In place of the version that memory knows, storage was seen to have one that reads here do not see: none (0), or what has ended here. */
+    let unseen: { readonly inPlaceOf: number; readonly version: number } | undefined;
     for (;;) {
       signal?.throwIfAborted();
       writes.checkOpen();
       writes.checkReadable(key);
       writes.expireIfEnded(key);
       if (layers.isUnsaved(key) || layers.isCleared) {
-        await saver.saved([key], signal);
+        await this.#othersSaved(key, signal);
         continue;
       }
       const version = layers.baseVersion(key);
       // What memory has come to know since is newer.
-      const isAbsent = absentInPlaceOf === version;
-      const present = isAbsent ? undefined : layers.find(key);
+      const isUnseen = unseen?.inPlaceOf === version;
+      const present = isUnseen ? undefined : layers.find(key);
       const input = make(present?.value);
       if (input === undefined) return { isWritten: false, value: present?.value };
       const { value, json } = writes.prepare(key, input);
@@ -83,13 +84,25 @@ export class ConditionalWrites {
       }
       const ownTtl = isUpdate && present !== undefined && isMortal(present) ? lifetimes.ownTtl(present) : ttlMs;
       const expiresAt = isUpdate && present !== undefined ? lifetimes.deadlineKept(present) : lifetimes.deadline(ttlMs);
-      const expect = isAbsent ? 0 : version;
+      const expect = isUnseen ? unseen?.version ?? 0 : version;
       const outcome = await saver.propose({ key, value, json, expect, expiresAt: expiresAt === Infinity ? undefined : expiresAt, ownTtl });
       if (outcome === 'accepted') return { isWritten: true, value };
       if (outcome !== 'conflict') continue;
       const seen = await look(key);
-      if (seen !== undefined && seen !== 'in memory') throw writes.unreadable(seen);
-      absentInPlaceOf = seen === undefined ? version : undefined;
+      if (typeof seen === 'object' && 'error' in seen) throw writes.unreadable(seen);
+      unseen = seen === 'in memory' ? undefined : { inPlaceOf: version, version: seen?.endedVersion ?? 0 };
+    }
+  }
+
+  /** Waits until what else was written under the key is saved, or storage has refused it and it is undone. */
+  async #othersSaved(key: string, signal: AbortSignal | undefined): Promise<void> {
+    try {
+      await this.#config.saver.saved([key], signal);
+    } catch (error) {
+      if (!(error instanceof SaveError)) throw error;
+      if (error.outcome === 'refused' || error.outcome === 'discarded') return;
+      const why = error.cause instanceof Error ? error.cause.message : error.message;
+      throw new SaveError(`Not saved: what was written under ${JSON.stringify(key)} before is not saved yet (${why}). Nothing was changed.`, { outcome: 'discarded', keys: [key], cause: error.cause });
     }
   }
 }

@@ -106,6 +106,7 @@ export class Dictionary {
       settings,
       fullness: () => limits.fullness,
       onSettled: (settled) => this.#settled(settled),
+      onSaved: (settled) => this.#saved(settled),
       onClearRefused: () => this.resync('reload'),
     });
     this.writes = new Writes({
@@ -261,6 +262,8 @@ export class Dictionary {
     const read = from(Promise.allSettled(this.#readings));
     await firstValueFrom(race(read, timer(deadlineMs, settings.scheduler)));
     const unsaved = await this.#saver.finish(leftMs());
+    // One that had to wait for the last batch may have begun since; after it nothing is asked of the provider.
+    if (this.#readings.size > 0) await firstValueFrom(race(from(Promise.allSettled(this.#readings)), timer(leftMs(), settings.scheduler)));
     const closing = defer(() => session.close()).pipe(ignoreElements(), defaultIfEmpty(undefined));
     const late$ = timer(Math.max(leftMs(), RELEASE_MS), settings.scheduler).pipe(
       map(() => {
@@ -348,12 +351,16 @@ export class Dictionary {
     this.writes.tellDifferences(differences, 'remote', new Set(expired));
   }
 
-  #settled(settled: Settled<unknown>): void {
-    const { differences, accepted, unexpired } = settled;
-    this.writes.tellDifferences(differences, 'reload');
-    this.writes.tellDifferences(accepted, 'local');
-    const held = this.#remote?.settled(settled) ?? [];
-    this.writes.tellDifferences(held, 'remote');
+  #settled({ differences, accepted }: Settled<unknown>): void {
+    this.writes.tellAllDifferences([
+      { differences, origin: 'reload' },
+      { differences: accepted, origin: 'local' },
+    ]);
+  }
+
+  #saved(settled: Settled<unknown>): void {
+    const { unexpired } = settled;
+    this.writes.tellDifferences(this.#remote?.settled(settled) ?? [], 'remote');
     if (unexpired.length > 0 && this.#closed === undefined) this.#unexpired.look(unexpired);
   }
 }

@@ -56,6 +56,8 @@ export class Layers<V> {
   readonly lifetimes: Lifetimes<V>;
   #hidden = new Map<string, Overlay<V>>();
   #pending: Overlay<V>[] = [];
+  /** What of `pending` is to be saved no more: it is taken out of it once for many, as a feed may drop thousands at a time. */
+  readonly #dropped = new Set<Overlay<V>>();
   #pendingBytes = 0;
   #clearing: Clearing | undefined;
   #flight: Flight<V> | undefined;
@@ -76,13 +78,14 @@ export class Layers<V> {
 
   /** How many mutations the next batch will hold. */
   get pendingCount(): number {
-    return this.#pending.length + (this.#clearing === undefined ? 0 : 1);
+    return this.#pending.length - this.#dropped.size + (this.#clearing === undefined ? 0 : 1);
   }
 
   /** The `index`-th mutation of the next batch. */
   pendingAt(index: number): Overlay<V> | Clearing | undefined {
-    if (this.#clearing === undefined) return this.#pending[index];
-    return index === 0 ? this.#clearing : this.#pending[index - 1];
+    const pending = this.#takeOutDropped();
+    if (this.#clearing === undefined) return pending[index];
+    return index === 0 ? this.#clearing : pending[index - 1];
   }
 
   /** How many mutations are not settled, those of the batch under way among them. */
@@ -98,7 +101,7 @@ export class Layers<V> {
   unsavedKeys(): string[] {
     const keys = new Set<string>();
     for (const clearing of [this.#flight?.cleared, this.#clearing]) for (const key of clearing?.keys() ?? []) keys.add(key);
-    for (const { key } of [...(this.#flight?.overlays ?? []), ...this.#pending]) keys.add(key);
+    for (const { key } of [...(this.#flight?.overlays ?? []), ...this.#takeOutDropped()]) keys.add(key);
     for (const proposals of [this.#flight?.proposals, this.#proposals]) for (const key of proposals?.keys() ?? []) keys.add(key);
     return [...keys];
   }
@@ -204,7 +207,7 @@ export class Layers<V> {
   clear(group: TransactionGroup | undefined, ifUnknown = false): Map<string, Entry<V>> | undefined {
     if (this.view.size === 0 && this.quarantined.size === 0 && !ifUnknown) return undefined;
     this.revision++;
-    const before = { view: this.view, hidden: this.#hidden, pending: this.#pending, bytes: this.#pendingBytes, clearing: this.#clearing, quarantined: this.quarantined };
+    const before = { view: this.view, hidden: this.#hidden, pending: this.#takeOutDropped(), bytes: this.#pendingBytes, clearing: this.#clearing, quarantined: this.quarantined };
     const restoreLifetimes = this.lifetimes.clear();
     this.#undo?.push(() => {
       this.view = before.view;
@@ -230,6 +233,7 @@ export class Layers<V> {
 
   /** From here on, `rollback` undoes. Returns what to hand to `commit` or `rollback`. Nests. */
   begin(): Savepoint {
+    if (this.#undo === undefined) this.#takeOutDropped(); // as undoing remembers how many were pending
     const savepoint = { isOutermost: this.#undo === undefined, length: this.#undo?.length ?? 0, seq: this.seq };
     this.#undo ??= [];
     return savepoint;
@@ -277,7 +281,7 @@ export class Layers<V> {
     if (this.pendingCount === 0 && proposals.size === 0) return undefined;
     const mutations: Mutation[] = [];
     if (this.#clearing !== undefined) mutations.push({ type: 'clear', ...numberOf(this.#clearing.group) });
-    for (const overlay of this.#pending) {
+    for (const overlay of this.#takeOutDropped()) {
       overlay.flying = true;
       mutations.push(mutationOf(overlay));
     }
@@ -375,7 +379,7 @@ export class Layers<V> {
   rebaseEntry(key: string, loaded: LoadedEntry<V>, textOf: (value: V) => string, differences: Difference<V>[]): void {
     const entry = this.view.get(key);
     if (entry === undefined) {
-      if (!this.#isStillThere(key, loaded)) return;
+      if (this.isCleared || !this.#isStillThere(key, loaded)) return;
       if (this.#endedBase(loaded) !== undefined) {
         this.expireAgain(key, loaded); // nobody has heard of it
         return;
@@ -411,11 +415,11 @@ export class Layers<V> {
 
   /** What storage is found to hold under one key, be it nothing; none of it is on its way there. */
   rebaseOne(key: string, found: LoadedEntry<V> | Quarantined | undefined, textOf: (value: V) => string, differences: Difference<V>[]): void {
+    if (this.#clearing !== undefined) return; // which will remove it
     const overlay = this.#overlayOf(key);
     const loaded = found !== undefined && 'value' in found ? found : undefined;
     const bad = found !== undefined && !('value' in found) ? found : undefined;
     if (overlay !== undefined) lowest(overlay).base = loaded ?? asBase(bad);
-    else if (this.#clearing !== undefined) return; // which will remove it
     else this.quarantined.delete(key);
     if (loaded !== undefined) this.rebaseEntry(key, loaded, textOf, differences);
     else if (!hides(overlay)) {
@@ -467,15 +471,21 @@ export class Layers<V> {
 
   /** The keys under which storage is known, or may be found, to hold something. */
   baseKeys(): string[] {
-    return [...new Set([...this.view.keys(), ...this.#hidden.keys(), ...this.quarantined.keys(), ...this.#unexpired.keys()])];
+    return [...new Set([...this.view.keys(), ...this.#hidden.keys(), ...this.quarantined.keys(), ...this.#unexpired.keys(), ...(this.#flight?.proposals.keys() ?? [])])];
   }
 
   /** An entry as storage has it, under a key that nothing is known of. */
   load(key: string, { value, version, expiresAt }: StoredValue<V>): Entry<V> {
     const entry = entryOf(key, value, version, undefined, expiresAt === undefined ? Infinity : inRange(expiresAt));
+    if (this.#unexpired.size > 0) this.#unexpired.delete(key);
     this.view.set(key, entry);
     if (isMortal(entry)) this.lifetimes.list(entry);
     return entry;
+  }
+
+  /** Whether storage, as far as is known, still has `base` under `key`, which it would not end. */
+  isUnexpired(key: string, base: StoredValue<V>): boolean {
+    return this.#unexpired.get(key) === base;
   }
 
   /** Asks storage again to end what it would not. */
@@ -516,8 +526,9 @@ export class Layers<V> {
   /** Takes back the pending overlays up to `revision`, leaving entries without one where there is no telling what is below. */
   #discard(revision: number): void {
     if (this.#clearing !== undefined && this.#clearing.revision <= revision) this.#clearing = undefined;
-    const kept = this.#pending.filter((overlay) => overlay.revision > revision);
-    for (const overlay of this.#pending) {
+    const pending = this.#takeOutDropped();
+    const kept = pending.filter((overlay) => overlay.revision > revision);
+    for (const overlay of pending) {
       if (overlay.revision > revision) continue;
       this.#hidden.delete(overlay.key);
       const entry = this.view.get(overlay.key);
@@ -536,6 +547,7 @@ export class Layers<V> {
     if (this.#undo !== undefined) this.#undoInsert(key, below, quarantined, this.#undo);
     if (below !== undefined) this.#hidden.delete(key);
     if (quarantined !== undefined) this.quarantined.delete(key);
+    if (this.#unexpired.size > 0) this.#unexpired.delete(key);
     const overlay = this.#layOver(key, below, asBase(quarantined), cover);
     const entry = entryOf(key, value, 0, overlay, expiresAt);
     this.view.set(key, entry);
@@ -635,18 +647,25 @@ export class Layers<V> {
 
   /** What storage accepted is base now. */
   #accept({ key, value, expiresAt, ownTtl }: Proposal<V>, version: number, accepted: Difference<V>[]): void {
+    if (this.#clearing !== undefined) return; // which will remove it
     const overlay = this.#overlayOf(key);
-    if (overlay !== undefined) {
-      lowest(overlay).base = stored(value, version, expiresAt); // written here since it was sent
-      return;
-    }
-    if (this.#clearing !== undefined) return;
+    if (overlay !== undefined) lowest(overlay).base = stored(value, version, expiresAt);
+    if (hides(overlay)) return; // written here since it was sent
     this.quarantined.delete(key);
     const entry = this.view.get(key);
     const before = entry !== undefined && this.isVisible(entry) ? entry.value : undefined;
-    const shown = entry === undefined ? this.load(key, stored(value, version, expiresAt)) : this.#renew(key, entry, value, version, undefined, expiresAt ?? Infinity);
+    const shown = entry === undefined ? this.load(key, stored(value, version, expiresAt)) : this.#renewUnderTouch(key, entry, value, version, expiresAt ?? Infinity);
     if (isMortal(shown)) this.lifetimes.giveOwnTtl(shown, ownTtl);
     accepted.push({ key, before, after: value });
+  }
+
+  /** `entry` as storage has it now; what it was touched with since goes on, unless it stays now. */
+  #renewUnderTouch(key: string, entry: Entry<V>, value: V, version: number, expiresAt: number): Entry<V> {
+    const { overlay } = entry;
+    if (overlay === undefined) return this.#renew(key, entry, value, version, undefined, expiresAt);
+    if (expiresAt < Infinity) return this.#renew(key, entry, value, version, overlay, isMortal(entry) ? Math.max(deadlineOf(entry), expiresAt) : expiresAt);
+    this.#dropPending(overlay);
+    return this.#renew(key, entry, value, version, undefined, Infinity);
   }
 
   /** An overlay that was left out goes, and its base shows again. */
@@ -712,8 +731,17 @@ export class Layers<V> {
 
   #dropPending(overlay: Overlay<V>): void {
     if (overlay.under !== undefined) overlay.under.over = undefined; // which would else, once saved, take it for what is above
-    this.#pending = this.#pending.filter((other) => other !== overlay);
+    this.#dropped.add(overlay);
     this.#pendingBytes -= sizeOf(overlay);
+  }
+
+  /** What is pending. In a transaction nothing is ever dropped, so that its undoing finds it as it was. */
+  #takeOutDropped(): Overlay<V>[] {
+    if (this.#dropped.size > 0) {
+      this.#pending = this.#pending.filter((overlay) => !this.#dropped.has(overlay));
+      this.#dropped.clear();
+    }
+    return this.#pending;
   }
 
   #overlayOf(key: string): Overlay<V> | undefined {
@@ -721,7 +749,7 @@ export class Layers<V> {
   }
 
   *#overlays(): Generator<[string, Overlay<V>]> {
-    for (const overlay of [...(this.#flight?.overlays ?? []), ...this.#pending]) {
+    for (const overlay of [...(this.#flight?.overlays ?? []), ...this.#takeOutDropped()]) {
       const top = this.#overlayOf(overlay.key);
       if (top === overlay) yield [overlay.key, overlay];
     }
@@ -753,6 +781,7 @@ export class Layers<V> {
 
   #undoInsert(key: string, below: Overlay<V> | undefined, quarantined: Quarantined | undefined, undo: (() => void)[]): void {
     const restorePending = this.#pendingRestorer(below);
+    const unexpired = lookUp(this.#unexpired, key);
     undo.push(() => {
       restorePending();
       const present = this.view.get(key);
@@ -761,6 +790,7 @@ export class Layers<V> {
       if (below === undefined) this.#hidden.delete(key);
       else this.#hidden.set(key, below);
       if (quarantined !== undefined) this.quarantined.set(key, quarantined);
+      if (unexpired !== undefined) this.#unexpired.set(key, unexpired);
     });
   }
 

@@ -1,6 +1,7 @@
 import { defer, firstValueFrom } from 'rxjs';
 
 import type { Quarantined } from './change.ts';
+import { hasEnded } from './deadline.ts';
 import { LoadError, ProviderError, SaveError } from './errors.ts';
 import type { Difference, Layers, LoadedEntry } from './layers.ts';
 import { loadedEntry, takeUp } from './loading.ts';
@@ -9,8 +10,8 @@ import type { ProviderSession } from './providers/provider.ts';
 import type { Settings } from './settings.ts';
 import { backoff } from './streams/backoff.ts';
 
-/** What storage has under a key: what memory has now, too, or something that cannot be read, or nothing. */
-export type Seen = 'in memory' | Quarantined | undefined;
+/** What storage has under a key: what memory has now, too, or something that cannot be read, or what has ended by the clock here, or nothing. */
+export type Seen = 'in memory' | Quarantined | { readonly endedVersion: number } | undefined;
 
 export interface LooksConfig {
   readonly layers: Layers<unknown>;
@@ -64,6 +65,7 @@ export class Looks {
       }
       const differences: Difference<unknown>[] = [];
       layers.rebaseOne(key, seen.entry ?? seen.quarantined, settings.format.toText, differences);
+      if (seen.entry !== undefined && hasEnded(seen.entry, settings.scheduler.now())) found.of = { endedVersion: seen.entry.version };
       tell(differences);
     });
     return found.of;

@@ -3,6 +3,7 @@ import { catchError, count, defer, finalize, firstValueFrom, from, lastValueFrom
 import { abortReason, unlessAborted } from './aborted.ts';
 import type { Cache } from './cache.ts';
 import type { Change, Failure, Save, Status } from './change.ts';
+import { Counts } from './counts.ts';
 import { isSlid } from './deadline.ts';
 import { Dictionary, type DictionaryConfig, type Kind } from './dictionary.ts';
 import { CorruptDataError } from './errors.ts';
@@ -39,9 +40,9 @@ export class OpenCache implements Cache<Record<string, unknown>> {
   /** What loaders will give, by key. */
   readonly #loading = new Map<string, Promise<unknown>>();
   /** The keys that have to stay, and for how many. */
-  readonly #pinned = new Map<string, number>();
+  readonly #pinned = new Counts();
   /** The keys that `get$` has read and follows, and for how many. */
-  readonly #followed = new Map<string, number>();
+  readonly #followed = new Counts();
 
   constructor(config: DictionaryConfig, { keepMs, maxEntries }: CacheSettings) {
     const dictionary = new Dictionary(config, {
@@ -145,7 +146,7 @@ export class OpenCache implements Cache<Record<string, unknown>> {
   async *keys(): AsyncGenerator<string, undefined, undefined> {
     const { layers, session, settings, writes } = this.dictionary;
     writes.checkOpen();
-    const unsaved = new Set([...layers.view].flatMap(([key, entry]) => (entry.overlay !== undefined && layers.isVisible(entry) ? [key] : [])));
+    const unsaved = new Set([...layers.view].flatMap(([key, entry]) => ((entry.overlay !== undefined || layers.isFlying(key)) && layers.isVisible(entry) ? [key] : [])));
     yield* unsaved;
     if (layers.isCleared) return;
     try {
@@ -320,8 +321,8 @@ export class OpenCache implements Cache<Record<string, unknown>> {
 
   #follow(key: string): Observable<unknown> {
     return defer(() => {
-      add(this.#followed, key);
-      return this.dictionary.teller.value$(key).pipe(finalize(() => remove(this.#followed, key)));
+      this.#followed.add(key);
+      return this.dictionary.teller.value$(key).pipe(finalize(() => this.#followed.remove(key)));
     });
   }
 
@@ -356,8 +357,7 @@ export class OpenCache implements Cache<Record<string, unknown>> {
   /** Sets what a loader gave, unless the key was set meanwhile, or deleted, and then it is not wanted. Returns what is to be had. */
   async #takeLoaded(key: string, loaded: unknown, ttlMs: number | undefined, isWanted: () => boolean): Promise<unknown> {
     const { layers, settings, waiting, writes } = this.dictionary;
-    const room = isWanted() ? waiting.room(key, undefined, loaded) : undefined;
-    if (room !== undefined) await room;
+    for (let room; isWanted() && (room = waiting.room(key, undefined, loaded)) !== undefined;) await room;
     if (!isWanted()) return settings.format.validate(key, loaded);
     const present = this.#used(key);
     if (present !== undefined) return present;
@@ -385,7 +385,7 @@ export class OpenCache implements Cache<Record<string, unknown>> {
     const { layers, writes } = this.dictionary;
     const entry = layers.view.get(key);
     if (entry === undefined) return true;
-    if (this.#pinned.has(key) || entry.overlay !== undefined || !layers.isVisible(entry)) return false;
+    if (this.#pinned.has(key) || entry.overlay !== undefined || layers.isFlying(key) || !layers.isVisible(entry)) return false;
     if (isMortal(entry) && isSlid(entry)) {
       writes.saveSlide(entry);
       return false;
@@ -419,25 +419,12 @@ export class OpenCache implements Cache<Record<string, unknown>> {
   }
 
   #pin(key: string): void {
-    add(this.#pinned, key);
+    this.#pinned.add(key);
   }
 
   #unpin(key: string): void {
-    if (!remove(this.#pinned, key)) return;
+    if (!this.#pinned.remove(key)) return;
     this.#recency.adopt([key]); // another process, or storage's decision, may have brought it
     this.#recency.freed();
   }
-}
-
-/** Counts one more of `key`. */
-function add(counts: Map<string, number>, key: string): void {
-  counts.set(key, (counts.get(key) ?? 0) + 1);
-}
-
-/** Counts one less of `key`; returns whether it was the last. */
-function remove(counts: Map<string, number>, key: string): boolean {
-  const left = (counts.get(key) ?? 0) - 1;
-  if (left > 0) counts.set(key, left);
-  else counts.delete(key);
-  return left === 0;
 }

@@ -29,8 +29,10 @@ export interface SaverConfig<V> {
   readonly settings: Settings;
   /** How much of what may be unsaved is. */
   readonly fullness: () => number;
-  /** Told what a batch that is settled leaves to do: what reads see change because storage refused a mutation, and what it would not end. */
+  /** Told what reads see change by a batch that is settled, before anybody hears of the save: who does may write in his turn. */
   readonly onSettled: (settled: Settled<V>) => void;
+  /** Told of it when the save was told: what others committed after it comes then. */
+  readonly onSaved: (settled: Settled<V>) => void;
   /** Storage refused a `clear`: what it holds must be read anew. */
   readonly onClearRefused: () => void;
 }
@@ -120,11 +122,11 @@ export class Saver<V> {
     if (this.#statusNews.observed) this.#statusNews.next(undefined);
   }
 
-  /** Resolves when everything up to now is saved, of `keys` or of all. */
-  async saved(keys: readonly string[] | undefined, signal: AbortSignal | undefined): Promise<void> {
+  /** Resolves when everything up to now is saved, of `keys` or of all; `isOfClear`: and a `clear`. */
+  async saved(keys: readonly string[] | undefined, signal: AbortSignal | undefined, isOfClear = keys === undefined): Promise<void> {
     const { layers } = this.#config;
     if (layers.unsavedCount === 0) return;
-    const waiting = this.#waiters.wait(layers.revision, keys, signal);
+    const waiting = this.#waiters.wait({ revision: layers.revision, keys, isOfClear }, signal);
     this.#demand();
     await waiting;
   }
@@ -168,6 +170,7 @@ export class Saver<V> {
       this.#holds--;
       this.#announced = this.#config.layers.pendingCount;
       if (this.#config.layers.hasPending) this.#demand();
+      else this.#nothingIsLeft();
       this.#tellStatus();
     }
   }
@@ -260,11 +263,23 @@ export class Saver<V> {
   }
 
   #takeShipment(): Shipment<V> | undefined {
-    const flight = this.#holds > 0 ? undefined : this.#config.layers.takeFlight();
-    if (flight === undefined) return undefined;
+    if (this.#holds > 0) return undefined;
+    const flight = this.#config.layers.takeFlight();
     this.#announced = 0;
+    if (flight === undefined) {
+      this.#nothingIsLeft();
+      return undefined;
+    }
     this.#batchNumber++;
     return { flight, batch: { number: this.#batchNumber, writer: this.#config.writer, mutations: flight.mutations } };
+  }
+
+  /** What was to be saved was dropped, as another process was first: who waits for it has nothing to wait for. */
+  #nothingIsLeft(): void {
+    const { layers } = this.#config;
+    if (layers.unsavedCount > 0) return;
+    this.#waiters.settle(layers.revision, new Map(), undefined);
+    this.#tellStatus();
   }
 
   async #write({ batch, flight }: Shipment<V>): Promise<BatchResult> {
@@ -313,7 +328,7 @@ export class Saver<V> {
   }
 
   #tellSave({ batch: { batch, flight }, result, attempts, durationMs }: Extract<WriteEvent<Shipment<V>, BatchResult>, { type: 'saved' }>): void {
-    const { layers, settings, onSettled, onClearRefused } = this.#config;
+    const { layers, settings, onSettled, onSaved, onClearRefused } = this.#config;
     const leftOut = new Map(result.leftOut.map((mutation) => [mutation.index, mutation.message]));
     const conflicts = new Set(result.leftOut.flatMap(({ index, reason }) => (reason === 'conflict' ? [index] : [])));
     const refused = new Map<string, string>();
@@ -334,6 +349,7 @@ export class Saver<V> {
     this.#phase = 'none';
     this.#isOutageTold = false;
     this.#mayHeadBeStored = false;
+    onSettled(settled);
     const count = batch.mutations.length - leftOut.size;
     if (count > 0) {
       this.#lastSavedAt = settings.scheduler.now();
@@ -341,7 +357,7 @@ export class Saver<V> {
     }
     const refusedClear = flight.cleared === undefined ? undefined : leftOut.get(0);
     if (refused.size > 0 || refusedClear !== undefined) this.#tellRefusal(refused, refusedClear, attempts);
-    onSettled(settled);
+    onSaved(settled);
     if (refusedClear !== undefined) onClearRefused();
     this.#tellStatus();
     this.#tellProposals(flight, batch.mutations.length - flight.proposals.size, result.leftOut);

@@ -22,6 +22,12 @@ interface Item<V> {
   readonly size: number | undefined;
 }
 
+interface Snapshot<V> {
+  readonly seq: number;
+  readonly restorations: number;
+  readonly entries: readonly (readonly [string, V])[];
+}
+
 /**
  * Tells changes, one after the other: each first to `changes$`, then to the watchers of its key, then to those of the size.
  * A change made while another is told waits until that one has reached everyone. Who subscribes hears nothing again that
@@ -40,6 +46,8 @@ export class Teller<V> {
   readonly #routes = routeByKey(this.#routed, (change) => (change.type === 'clear' ? undefined : change.key));
   #queue: Item<V>[] = [];
   #isTelling = false;
+  /** How often changes were taken back, after which a `seq` comes again with other entries. */
+  #restorations = 0;
 
   constructor(told: Told<V>) {
     this.#told = told;
@@ -55,11 +63,11 @@ export class Teller<V> {
       map(() => this.#snapshot()),
       share(),
     );
-    const all$ = new Observable<{ readonly seq: number; readonly entries: readonly (readonly [string, V])[] }>((subscriber) =>
+    const all$ = new Observable<Snapshot<V>>((subscriber) =>
       follow(() => this.#snapshot(), snapshots$, this.#hold).subscribe(subscriber),
     );
     this.entries$ = all$.pipe(
-      distinctUntilChanged((left, right) => left.seq === right.seq),
+      distinctUntilChanged((left, right) => left.seq === right.seq && left.restorations === right.restorations),
       map(({ entries }) => entries),
     );
   }
@@ -117,6 +125,7 @@ export class Teller<V> {
 
   /** A transaction was rolled back: who subscribed within it hears how things are. */
   restored(): void {
+    this.#restorations++;
     if (!this.#restored.observed && !this.#news.observed) return;
     this.#hold(() => {
       this.#restored.next(undefined);
@@ -180,7 +189,7 @@ export class Teller<V> {
     });
   }
 
-  #snapshot(): { readonly seq: number; readonly entries: readonly (readonly [string, V])[] } {
-    return { seq: this.#told.seq(), entries: this.#told.entries() };
+  #snapshot(): Snapshot<V> {
+    return { seq: this.#told.seq(), restorations: this.#restorations, entries: this.#told.entries() };
   }
 }

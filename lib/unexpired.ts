@@ -105,7 +105,7 @@ export class Unexpired {
     const later = this.#later;
     // What is due in more than the longest wait is so because the clock was set back.
     this.#later = later.filter(({ dueAt }) => dueAt > now && dueAt - now <= LONGEST_WAIT_MS);
-    for (const { key, base, dueAt } of later) if (!(dueAt > now && dueAt - now <= LONGEST_WAIT_MS)) layers.expireAgain(key, base);
+    for (const { key, base, dueAt } of later) if (!(dueAt > now && dueAt - now <= LONGEST_WAIT_MS) && layers.isUnexpired(key, base)) layers.expireAgain(key, base);
     onPending();
     this.#news.next(undefined);
   }

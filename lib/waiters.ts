@@ -6,6 +6,8 @@ interface Waiter {
   readonly revision: number;
   /** The keys that it waits for; none: all. */
   readonly keys: readonly string[] | undefined;
+  /** Whether it waits for a `clear`. */
+  readonly isOfClear: boolean;
   readonly resolve: () => void;
   readonly reject: (error: Error) => void;
 }
@@ -16,12 +18,13 @@ export class Waiters {
   #waiting: Waiter[] = [];
 
   /** Resolves when the store as it was at `revision` is saved. An aborted `signal` ends the waiting alone. */
-  wait(revision: number, keys: readonly string[] | undefined, signal: AbortSignal | undefined): Promise<void> {
+  wait({ revision, keys, isOfClear }: Pick<Waiter, 'revision' | 'keys' | 'isOfClear'>, signal: AbortSignal | undefined): Promise<void> {
     return new Promise((resolve, reject) => {
       let leave = (): void => undefined;
       const waiter: Waiter = {
         revision,
         keys,
+        isOfClear,
         resolve: () => {
           leave();
           resolve();
@@ -43,7 +46,7 @@ export class Waiters {
   /** Everything up to `revision` is saved but what was refused, by key with the reason; `refusedClear` is why a `clear` was, if it was. */
   settle(revision: number, refused: ReadonlyMap<string, string>, refusedClear: string | undefined): void {
     for (const waiter of this.#takeUpTo(revision)) {
-      const error = waiter.keys === undefined && refusedClear !== undefined ? refusal([], `to clear: ${refusedClear}`) : refusalOf(waiter.keys ?? [...refused.keys()], refused);
+      const error = waiter.isOfClear && refusedClear !== undefined ? refusal([], `to clear: ${refusedClear}`) : refusalOf(waiter.keys ?? [...refused.keys()], refused);
       if (error === undefined) waiter.resolve();
       else waiter.reject(error);
     }

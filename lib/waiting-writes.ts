@@ -1,5 +1,6 @@
-import { abortReason } from './aborted.ts';
+import { abortReason, unlessAborted } from './aborted.ts';
 import { ConditionalWrites, type ConditionalWritesConfig } from './conditional-writes.ts';
+import { Counts } from './counts.ts';
 import { SaveError } from './errors.ts';
 import { checkKey } from './key.ts';
 import type { Layers } from './layers.ts';
@@ -8,7 +9,7 @@ import { checkTtlMs } from './options.ts';
 import type { Saver } from './saver.ts';
 import type { Settings } from './settings.ts';
 import type { SetOptions, WaitOptions } from './store.ts';
-import type { Writes } from './writes.ts';
+import type { Transacted, Writes } from './writes.ts';
 
 export interface WaitingWritesConfig {
   readonly writes: Writes;
@@ -28,22 +29,28 @@ export class WaitingWrites {
   readonly #limits: Limits;
   readonly #saver: Saver<unknown>;
   readonly #settings: Settings;
+  readonly #layers: Layers<unknown>;
   readonly #conditional: ConditionalWrites;
+  /** The last of those who wait for room, and the keys of all. */
+  #last: Promise<unknown> = Promise.resolve();
+  readonly #inLine = new Counts();
 
   constructor({ writes, limits, saver, settings, layers, look }: WaitingWritesConfig) {
     this.#writes = writes;
     this.#limits = limits;
     this.#saver = saver;
     this.#settings = settings;
+    this.#layers = layers;
     this.#conditional = new ConditionalWrites({ layers, writes, saver, look, room: (key, json, signal) => this.#roomFor(key, json, signal) });
   }
 
   async set(key: string, value: unknown, { ttlMs, signal }: SetOptions & WaitOptions = {}): Promise<boolean> {
     this.checkMayWrite(signal);
     checkTtlMs(ttlMs);
-    const room = this.room(key, signal, value);
-    if (room !== undefined) await room; // where there is room the write is applied before this returns
-    this.#writes.set(key, value, { atLimit: 'ignore', ttlMs });
+    const json = this.#textOf(key, value);
+    const write = (): void => this.#writes.set(key, value, { atLimit: 'ignore', ttlMs });
+    if (this.#isMyTurn(key, json)) write(); // before this returns
+    else await this.#makeInTurn(key, json, write, signal);
     return this.trueOnceSaved([key], signal);
   }
 
@@ -57,9 +64,8 @@ export class WaitingWrites {
 
   async delete(key: string, { signal }: WaitOptions = {}): Promise<boolean> {
     this.checkMayWrite(signal);
-    const room = this.room(key, signal);
-    if (room !== undefined) await room;
-    const isDeleted = this.#writes.delete(key, 'ignore');
+    const write = (): boolean => this.#writes.delete(key, 'ignore');
+    const isDeleted = this.#isMyTurn(key, '') ? write() : await this.#makeInTurn(key, '', write, signal);
     await this.#saver.saved([key], signal);
     return isDeleted;
   }
@@ -78,10 +84,9 @@ export class WaitingWrites {
 
   async transaction<R>(fn: () => R, { signal }: WaitOptions = {}): Promise<R> {
     this.checkMayWrite(signal);
-    const room = this.room('', signal);
-    if (room !== undefined) await room;
-    const { result, keys } = this.#writes.transact(fn, 'ignore');
-    await this.#saver.saved(keys, signal);
+    const write = (): Transacted<R> => this.#writes.transact(fn, 'ignore');
+    const { result, keys, isOfClear } = this.#isMyTurn('', '') ? write() : await this.#makeInTurn('', '', write, signal);
+    await this.#saver.saved(keys, signal, isOfClear);
     return result;
   }
 
@@ -110,11 +115,36 @@ export class WaitingWrites {
    * Resolves when `withLimits` leaves room for a write of `key`; `undefined` where it does. A value that cannot be stored is
    * refused first; one that is not known yet counts nothing.
    */
-  room(key: string, signal: AbortSignal | undefined, input?: unknown): Promise<void> | undefined {
-    if (!this.#limits.isBounded) return undefined;
+  room(key: string, signal: AbortSignal | undefined, input: unknown): Promise<void> | undefined {
+    return this.#roomFor(key, this.#textOf(key, input), signal);
+  }
+
+  /** As much of a value as counts. A value that cannot be stored is refused before it waits for room. */
+  #textOf(key: string, input: unknown): string {
     const { format } = this.#settings;
-    const json = input === undefined ? '' : format.toText(format.validate(key, input));
-    return this.#roomFor(key, json, signal);
+    return this.#limits.isBounded ? format.toText(format.validate(key, input)) : '';
+  }
+
+  /** Whether a write may be made now: there is room for it, and it takes none from those who wait, nor comes before an older one of its key. */
+  #isMyTurn(key: string, json: string): boolean {
+    if (!this.#limits.haveRoom(key, json)) return false;
+    return this.#inLine.isEmpty || (this.#layers.isPending(key) && !this.#inLine.has(key));
+  }
+
+  /** Makes a write when there is room for it and all who have waited longer have made theirs; each looks whether the one before has left him any. */
+  async #makeInTurn<T>(key: string, json: string, write: () => T, signal: AbortSignal | undefined): Promise<T> {
+    this.#inLine.add(key);
+    const made = this.#last.then(async () => {
+      try {
+        if (signal?.aborted === true) throw abortReason(signal);
+        for (let isFirst = true; !this.#limits.haveRoom(key, json); isFirst = false) await this.#progress(isFirst, signal);
+        return write();
+      } finally {
+        this.#inLine.remove(key);
+      }
+    });
+    this.#last = made.catch(() => undefined);
+    return unlessAborted(made, signal);
   }
 
   #roomFor(key: string, json: string, signal: AbortSignal | undefined): Promise<void> | undefined {
@@ -122,9 +152,11 @@ export class WaitingWrites {
   }
 
   async #untilRoom(key: string, json: string, signal: AbortSignal | undefined): Promise<void> {
-    for (let isFirst = true; !this.#limits.haveRoom(key, json); isFirst = false) {
-      await this.#saver.progress(isFirst, signal);
-      this.#writes.checkOpen();
-    }
+    for (let isFirst = true; !this.#limits.haveRoom(key, json); isFirst = false) await this.#progress(isFirst, signal);
+  }
+
+  async #progress(isFirst: boolean, signal: AbortSignal | undefined): Promise<void> {
+    await this.#saver.progress(isFirst, signal);
+    this.#writes.checkOpen();
   }
 }

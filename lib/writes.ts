@@ -18,6 +18,21 @@ export interface SetConfig {
   readonly ttlMs?: number | undefined;
 }
 
+/** What reads see change for one reason. */
+export interface DifferenceGroup {
+  readonly differences: readonly Difference<unknown>[];
+  readonly origin: Origin;
+  readonly expired?: ReadonlySet<string> | undefined;
+}
+
+/** What a transaction has done. */
+export interface Transacted<R> {
+  readonly result: R;
+  readonly keys: readonly string[];
+  /** Whether it cleared. */
+  readonly isOfClear: boolean;
+}
+
 interface Transaction {
   readonly number: number;
   readonly atLimit: AtLimit;
@@ -25,6 +40,7 @@ interface Transaction {
   readonly changes: Change[];
   /** The keys that it wrote. */
   readonly keys: Set<string>;
+  isOfClear: boolean;
 }
 
 export interface WritesConfig {
@@ -178,8 +194,8 @@ export class Writes {
     if (atLimit === 'throw' && this.#transaction?.atLimit !== 'ignore') this.#config.limits.check(key, '');
     if (present !== undefined && isMortal(present) && !layers.isVisible(present)) {
       this.#expire(present);
-      present = undefined;
-      if (!this.#config.isPartial) {
+      present = layers.view.get(key); // who hears of it may have set the key again
+      if (!this.#config.isPartial && present === undefined) {
         this.#announce();
         return false;
       }
@@ -205,7 +221,10 @@ export class Writes {
     }
     this.#config.onWritten?.(undefined);
     if (previous.size > 0) layers.seq++;
-    for (const key of this.#transaction === undefined ? [] : previous.keys()) this.#transaction?.keys.add(key);
+    if (this.#transaction !== undefined) {
+      this.#transaction.isOfClear = true;
+      for (const key of previous.keys()) this.#transaction.keys.add(key);
+    }
     if (previous.size > 0 && this.#teller.isAnyHeard) this.#changed({ type: 'clear', previous: new EntriesView(previous), ...this.#stamp('local') });
     this.#announce();
   }
@@ -279,7 +298,7 @@ export class Writes {
     this.#announce();
   }
 
-  transact<R>(fn: () => R, atLimit: AtLimit): { readonly result: R; readonly keys: readonly string[] } {
+  transact<R>(fn: () => R, atLimit: AtLimit): Transacted<R> {
     this.checkWritable();
     const outer = this.#transaction;
     const transaction = outer ?? this.#newTransaction(atLimit);
@@ -301,12 +320,12 @@ export class Writes {
     }
     this.#layers.commit(savepoint);
     if (outer === undefined) this.#tellTransaction(transaction);
-    return { result, keys: [...transaction.keys] };
+    return { result, keys: [...transaction.keys], isOfClear: transaction.isOfClear };
   }
 
   #newTransaction(atLimit: AtLimit): Transaction {
     const number = ++this.#transactionNumber;
-    return { number, atLimit, group: new TransactionGroup(number), changes: [], keys: new Set() };
+    return { number, atLimit, group: new TransactionGroup(number), changes: [], keys: new Set(), isOfClear: false };
   }
 
   #tellTransaction({ changes }: Transaction): void {
@@ -330,12 +349,19 @@ export class Writes {
 
   /** Tells what reads see change for another reason than a call. `expired`: the keys that are gone as their time was over. */
   tellDifferences(differences: readonly Difference<unknown>[], origin: Origin, expired?: ReadonlySet<string>): void {
+    this.tellAllDifferences([{ differences, origin, expired }]);
+  }
+
+  /** The same of several kinds that came together: what is written while one is told comes after all of them. */
+  tellAllDifferences(groups: readonly DifferenceGroup[]): void {
     const changes: Change[] = [];
-    for (const { key, before, after } of differences) {
-      this.#layers.seq++;
-      if (!this.#teller.isHeard(key)) continue;
-      if (after !== undefined) changes.push({ type: 'set', key, value: after, previous: before, ...this.#stamp(origin) });
-      else changes.push({ type: expired?.has(key) === true ? 'expire' : 'delete', key, previous: before, ...this.#stamp(origin) });
+    for (const { differences, origin, expired } of groups) {
+      for (const { key, before, after } of differences) {
+        this.#layers.seq++;
+        if (!this.#teller.isHeard(key)) continue;
+        if (after !== undefined) changes.push({ type: 'set', key, value: after, previous: before, ...this.#stamp(origin) });
+        else changes.push({ type: expired?.has(key) === true ? 'expire' : 'delete', key, previous: before, ...this.#stamp(origin) });
+      }
     }
     if (this.#transaction === undefined) this.#teller.tellAll(changes, false);
     else for (const change of changes) this.#transaction.changes.push(change);

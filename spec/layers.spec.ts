@@ -1,10 +1,11 @@
 import fc from 'fast-check';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
 
 import type { Quarantined } from '../lib/change.ts';
 import { CorruptDataError } from '../lib/errors.ts';
-import { Layers, type LoadedEntry } from '../lib/layers.ts';
-import { TransactionGroup, type Flight } from '../lib/overlay.ts';
+import { Layers, type Difference, type LoadedEntry } from '../lib/layers.ts';
+import { Lifetimes } from '../lib/lifetimes.ts';
+import { isMortal, TransactionGroup, type Flight } from '../lib/overlay.ts';
 import { byKeyOrder, LayersModel, type Value } from './layers-model.ts';
 
 const KEYS = ['a', 'b', 'c', 'd', 'long key'] as const;
@@ -81,6 +82,38 @@ describe('Layers', () => {
       expect(layers.pendingCount).toBe(1);
       layers.settle(flight, 1, new Set());
       expect(flightOf(layers).mutations).toEqual([{ type: 'set', key: 'a', json: '2' }]);
+    });
+
+    it('in which storage accepts a proposal shows it under the touch that came since, which goes where the entry stays now', () => {
+      for (const expiresAt of [undefined, 500, 5_000]) {
+        const layers = new Layers<number>(new Lifetimes<number>(() => 0, { ms: 1_000, mode: 'sliding' }));
+        const entry = layers.load('k', { value: 1, version: 1, expiresAt: 1_000 });
+        layers.propose({ key: 'k', value: 2, json: '2', expiresAt, ownTtl: undefined, expect: 1, resolve: () => undefined, reject: () => undefined });
+        const flight = layers.takeFlight();
+        if (!isMortal(entry) || flight === undefined) throw new Error('There is nothing to touch, or nothing under way.');
+        layers.touch(entry);
+        expect(layers.settle(flight, 2, new Set()).accepted).toEqual([{ key: 'k', before: 1, after: 2 }]);
+        expect(layers.find('k')).toMatchObject({ value: 2, version: 2 });
+        expect(layers.find('k')?.expiresAt).toBe(expiresAt === undefined ? undefined : Math.max(1_000, expiresAt));
+        expect(layers.takeFlight()?.mutations).toEqual(expiresAt === undefined ? undefined : [{ type: 'touch', key: 'k', expiresAt: 1_000 }]);
+      }
+    });
+
+    it('is without what the feed has replaced, which is looked for once for any number of it', () => {
+      const layers = new Layers<number>(new Lifetimes<number>(() => 0, { ms: 1_000, mode: 'sliding' }));
+      const keys = Array.from({ length: 1_000 }, (_, index) => `key ${index}`);
+      for (const key of keys) {
+        const entry = layers.load(key, { value: 1, version: 1, expiresAt: 1_000 });
+        if (isMortal(entry)) layers.touch(entry);
+      }
+      set(layers, 'mine', 1);
+      const filtering = vi.spyOn(Array.prototype, 'filter');
+      const differences: Difference<number>[] = [];
+      for (const key of keys) layers.rebaseOne(key, { value: 2, version: 2, expiresAt: 1_000, json: '2' }, String, differences);
+      expect([differences.length, layers.pendingCount, layers.unsavedKeys()]).toEqual([1_000, 1, ['mine']]);
+      expect(filtering.mock.calls.length).toBeLessThan(50); // the assertions have some
+      filtering.mockRestore();
+      expect(flightOf(layers).mutations).toEqual([{ type: 'set', key: 'mine', json: '1' }]);
     });
 
     it('that storage has taken whole may become base in parts, and is under way until the last', () => {

@@ -1,3 +1,4 @@
+import { asyncScheduler } from 'rxjs';
 import { ProviderError, type Mutation } from 'rx-persistify';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 
@@ -246,6 +247,19 @@ describe('the sweep', () => {
 });
 
 describe('delete of what has ended in memory and was not told yet', () => {
+  it('deletes what who hears of the end has set anew, and tells of it', async () => {
+    const { cache } = await openCache<Record<string, number>>();
+    await cache.setAndSave('a', 1, { ttlMs: 1_000 });
+    const changes = recorded(cache.changes$);
+    cache.changes$.subscribe(({ type }) => {
+      if (type === 'expire') cache.set('a', 2);
+    });
+    vi.setSystemTime(Date.now() + 1_000);
+    cache.delete('a');
+    expect([changes.map(({ type }) => type), cache.peek('a')]).toEqual([['expire', 'set', 'delete'], undefined]);
+    await cache.close();
+  });
+
   it('resolves to true, and deletes what another process has prolonged', async () => {
     const { cache, storage } = await openCache();
     await storage.put(row('a', 1, Date.now() + 1_000));
@@ -280,5 +294,25 @@ it('the sweep tells nothing of what another process has just prolonged, and take
   await pass(60_000);
   await pass(200);
   expect([changes, cache.peek('a'), await cache.get('a'), await storage.stored()]).toEqual([[], undefined, 1, { a: '1' }]);
+  await cache.close();
+});
+
+it('what storage would not end is not asked for again once the key was set anew, though memory has let go of it', async () => {
+  const ahead = Object.create(asyncScheduler, { now: { value: () => Date.now() + 3_000 } }) as typeof asyncScheduler;
+  const { cache, storage } = await openCache<Record<string, unknown>>({ maxEntries: 1 }, (stores) => stores.withScheduler(ahead).withBatch({ intervalMs: 300 }));
+  await cache.setAndSave('k', 1, { ttlMs: 50 });
+  await pass(60);
+  expect(await cache.get('k')).toBeUndefined();
+  await cache.flush();
+  await cache.setAndSave('k', 'new');
+  await cache.setAndSave('other', 1);
+  expect(cache.peek('k')).toBeUndefined();
+  storage.batches.length = 0;
+  for (let second = 0; second < 5; second++) {
+    await pass(1_000);
+    expect(await cache.get('k')).toBe('new');
+    await cache.get('other');
+  }
+  expect(storage.batches).toEqual([]);
   await cache.close();
 });

@@ -227,3 +227,29 @@ it('without either, ten thousand entries stay', async () => {
   expect([cache.peek('k0'), cache.peek('k1')]).toEqual([undefined, 1]);
   await cache.close();
 });
+
+describe('A clear and a large batch behind it, while it is settled', () => {
+  /** Just when a part of it is. */
+  async function partlySettled(): Promise<Awaited<ReturnType<typeof openCache<Record<string, unknown>>>> & { readonly saved: Promise<unknown> }> {
+    const opened = await openCache<Record<string, unknown>>({ rows: { old: 1 }, maxEntries: 10 }, (stores) => stores.withBatch({ size: 1_000_000, intervalMs: 60_000 }));
+    const { cache } = opened;
+    cache.clear();
+    for (let index = 0; index < 6_000; index++) cache.set(`key ${index}`, index);
+    const saved = cache.flush();
+    while (opened.storage.batches.length === 0) await settled(1);
+    await settled(3);
+    return { ...opened, saved };
+  }
+
+  it('leaves each of its keys there, for whoever asks for it', async () => {
+    const { cache, saved } = await partlySettled();
+    expect(cache.status.state).toBe('saving');
+    const asked = await Promise.all([cache.count(), cache.get('key 0'), cache.getOrSet('key 1', () => 'loaded'), cache.add('key 2', 'added'), cache.update('key 3', (value) => [value])]);
+    expect(asked).toEqual([6_000, 0, 1, false, [3]]);
+    await saved;
+    await cache.flush();
+    expect(await Promise.all([0, 1, 2, 3].map((index) => cache.get(`key ${index}`)))).toEqual([0, 1, 2, [3]]);
+    expect(await cache.get('old')).toBeUndefined();
+    await cache.close();
+  });
+});

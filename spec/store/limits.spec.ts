@@ -92,4 +92,55 @@ describe('a write that waits for room', () => {
     expect(store.get('c')).toBe(1);
     await store.close();
   });
+
+  it('takes no more room than there is, however many wait', async () => {
+    useVirtualTime();
+    const provider = controlledProvider();
+    const store = await persistify(provider).withLimits({ pendingKeys: 10 }).open<Record<string, number>>('a');
+    const fullness = recorded(store.status$.pipe(map((status) => status.fullness)));
+    const keys = Array.from({ length: 1_000 }, (_, index) => `k${index}`);
+    const saved = Promise.all(keys.map((key, index) => (index % 3 === 0 ? store.deleteAndSave(key) : index % 3 === 1 ? store.setAndSave(key, index) : store.transactionAndSave(() => void store.set(key, index)))));
+    await settled();
+    await saved;
+    expect(Math.max(...provider.attempts.map(({ mutations }) => mutations.length))).toBeLessThanOrEqual(10);
+    expect(Math.max(...fullness)).toBeLessThanOrEqual(1);
+    expect(store.size).toBe(666);
+    await store.close();
+  });
+
+  it('comes after those that wait longer, and needs not wait where it needs no room', async () => {
+    useVirtualTime();
+    const provider = controlledProvider();
+    const busy = gate();
+    provider.verdict = () => busy.opened;
+    const store = await persistify(provider).withLimits({ pendingKeys: 2, pendingBytes: 100 }).withBatch({ intervalMs: 60_000 }).open<Record<string, string>>('a');
+    const told = recorded(store.changes$.pipe(map((change) => ('key' in change && change.type === 'set' ? `${change.key} ${change.value.length}` : ''))));
+    store.set('a', '');
+    store.set('b', '');
+    const waiting = [store.setAndSave('k', 'x'.repeat(80)), store.setAndSave('k', 'x'), store.setAndSave('a', 'x')];
+    await settled();
+    expect(told).toEqual(['a 0', 'b 0', 'a 1']);
+    busy.open();
+    await Promise.all(waiting);
+    expect([told.slice(3), store.get('k')]).toEqual([['k 80', 'k 1'], 'x']);
+    await store.close();
+  });
+
+  it('and is given up leaves its place to the next', async () => {
+    useVirtualTime();
+    const provider = controlledProvider();
+    const busy = gate();
+    provider.verdict = () => busy.opened;
+    const store = await persistify(provider).withLimits({ pendingKeys: 1 }).open<Record<string, number>>('a');
+    store.set('full', 1);
+    const given = new AbortController();
+    const first = store.setAndSave('first', 1, { signal: given.signal });
+    const second = store.setAndSave('second', 1);
+    given.abort();
+    await expect(first).rejects.toMatchObject({ name: 'AbortError' });
+    busy.open();
+    expect(await second).toBe(true);
+    expect([...store.keys()]).toEqual(['full', 'second']);
+    await store.close();
+  });
 });

@@ -100,6 +100,20 @@ describe('the streams of a store', () => {
     expect(entries[1]).not.toBe(entries[2]);
   });
 
+  it('entries$ that is subscribed to in a transaction shows what is there when that was taken back, whatever is set then', async () => {
+    const seen: unknown[] = [];
+    expect(() =>
+      store.transaction(() => {
+        store.set('tentative', 1);
+        store.entries$.subscribe((entries) => seen.push(Object.fromEntries(entries)));
+        throw new Error('undo');
+      }),
+    ).toThrow('undo');
+    store.set('real', 1);
+    await settled();
+    expect(seen).toEqual([{ tentative: 1 }, { real: 1 }]);
+  });
+
   it('tells a change first to changes$, then to the watchers of its key, then to those of the size, when memory shows it', () => {
     const heard: string[] = [];
     store.size$.subscribe((size) => heard.push(`size ${size}`));
