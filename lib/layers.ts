@@ -474,6 +474,13 @@ export class Layers<V> {
     return [...new Set([...this.view.keys(), ...this.#hidden.keys(), ...this.quarantined.keys(), ...this.#unexpired.keys(), ...(this.#flight?.proposals.keys() ?? [])])];
   }
 
+  /** Nothing is known of storage: what was loaded of it was a part. To be called before anything is written. */
+  startOver(): void {
+    this.lifetimes.clear();
+    this.view.clear();
+    this.quarantined.clear();
+  }
+
   /** An entry as storage has it, under a key that nothing is known of. */
   load(key: string, { value, version, expiresAt }: StoredValue<V>): Entry<V> {
     const entry = entryOf(key, value, version, undefined, expiresAt === undefined ? Infinity : inRange(expiresAt));

@@ -34,6 +34,11 @@ export function asLoadError(error: unknown): PersistifyError {
   return new LoadError(`Storage could not be read: ${error instanceof Error ? error.message : String(error)}`, { cause: error });
 }
 
+/** What went wrong, where it is told as `open` does. */
+export function causeOf(error: unknown): unknown {
+  return error instanceof LoadError ? error.cause : error;
+}
+
 /** Hands over the value of one stored entry, or why there is none. */
 export function takeUp(entry: Entry, { fromText }: ValueFormat, target: LoadTarget): void {
   let value: unknown;

@@ -4,7 +4,7 @@ import type { Quarantined } from './change.ts';
 import { hasEnded } from './deadline.ts';
 import { LoadError, ProviderError, SaveError } from './errors.ts';
 import type { Difference, Layers, LoadedEntry } from './layers.ts';
-import { loadedEntry, takeUp } from './loading.ts';
+import { causeOf, loadedEntry, takeUp } from './loading.ts';
 import { isRetryable } from './provider-failure.ts';
 import type { ProviderSession } from './providers/provider.ts';
 import type { Settings } from './settings.ts';
@@ -70,9 +70,4 @@ export class Looks {
     });
     return found.of;
   }
-}
-
-/** Reading all tells of its failure as `open` does. */
-function causeOf(error: unknown): unknown {
-  return error instanceof LoadError ? error.cause : error;
 }

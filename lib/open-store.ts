@@ -34,6 +34,7 @@ export class OpenStore implements Store<Record<string, unknown>> {
   /** Fills the store with what is stored, once, before anybody has it. Resolves to the version read. */
   load(): Promise<number> {
     const { layers, session, settings } = this.dictionary;
+    layers.startOver();
     return loadAll(session, settings.format, {
       entry: (entry, value) => layers.load(entry.key, loadedEntry(entry, value)),
       quarantined: (bad) => layers.quarantined.set(bad.key, bad),

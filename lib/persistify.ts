@@ -6,7 +6,7 @@ import { abortReason, unlessAborted } from './aborted.ts';
 import type { Cache } from './cache.ts';
 import { OptionsError, type PersistifyError } from './errors.ts';
 import { checkStoreName } from './key.ts';
-import { asLoadError } from './loading.ts';
+import { asLoadError, causeOf } from './loading.ts';
 import { OpenCache } from './open-cache.ts';
 import { OpenStore } from './open-store.ts';
 import { checkOption, checkOptions, checkProvider, type BatchOptions, type CacheOptions, type LimitOptions, type RetryOptions, type StoreOptions, type TtlOptions } from './options.ts';
@@ -79,6 +79,9 @@ interface Opening {
   readonly opened: Promise<OpenStore | OpenCache>;
   /** How many wait for it, or have it. */
   waiting: number;
+  /** Resolves when its storage is released. */
+  readonly closed: Promise<void>;
+  readonly isClosing: () => boolean;
 }
 
 /**
@@ -159,6 +162,8 @@ class Builder implements PersistifyBuilder {
     checkStoreName(name);
     const isAborted = (): boolean => signal?.aborted === true;
     if (signal !== undefined && isAborted()) throw abortReason(signal);
+    // One that is closing is nobody's any more: it is opened anew when storage is released.
+    for (let present = this.#openings.get(name); present?.isClosing() === true; present = this.#openings.get(name)) await unlessAborted(present.closed, signal);
     const opening = this.#openings.get(name) ?? this.#begin(name, cache);
     if (!areSame(opening, { options: this.#options, cache })) {
       throw new OptionsError(`The store ${JSON.stringify(name)} is open with other options: open it with the same builder, or close it first.`);
@@ -179,13 +184,17 @@ class Builder implements PersistifyBuilder {
   }
 
   #begin(name: string, cache: CacheOptions | undefined): Opening {
+    let end = (): void => undefined;
+    const closed = new Promise<void>((resolve) => (end = resolve));
     const forget = (): void => {
       if (this.#openings.get(name) === opening) this.#openings.delete(name);
+      end();
     };
     const opened = openDictionary(this.#provider, name, settingsFrom(this.#options), cache, forget);
-    const opening: Opening = { options: this.#options, cache, opened, waiting: 0 };
+    let store: OpenStore | OpenCache | undefined;
+    const opening: Opening = { options: this.#options, cache, opened, waiting: 0, closed, isClosing: () => store?.dictionary.writes.isClosed === true };
     this.#openings.set(name, opening);
-    opened.catch(forget);
+    opened.then((ready) => (store = ready), forget);
     return opening;
   }
 }
@@ -204,7 +213,7 @@ async function openDictionary(provider: Provider, name: string, settings: Settin
       throw new OptionsError(`openCache(${JSON.stringify(name)}): the provider ${provider.name} cannot read single keys, which a cache needs. Take another, such as sqlite, or open(${JSON.stringify(name)}).`);
     }
     opened = cache === undefined ? new OpenStore(config) : new OpenCache(config, cacheSettingsFrom(cache));
-    version = await opened.load();
+    version = await firstValueFrom(defer(() => opened.load()).pipe(backoff({ ...settings.retry, scheduler: settings.scheduler, random: Math.random, retryable: (error) => isRetryable(causeOf(error)), onRetry: () => undefined })));
   } catch (error) {
     await letGo(session, settings);
     throw error;

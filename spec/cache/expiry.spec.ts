@@ -299,7 +299,7 @@ it('the sweep tells nothing of what another process has just prolonged, and take
 
 it('what storage would not end is not asked for again once the key was set anew, though memory has let go of it', async () => {
   const ahead = Object.create(asyncScheduler, { now: { value: () => Date.now() + 3_000 } }) as typeof asyncScheduler;
-  const { cache, storage } = await openCache<Record<string, unknown>>({ maxEntries: 1 }, (stores) => stores.withScheduler(ahead).withBatch({ intervalMs: 300 }));
+  const { cache, storage } = await openCache({ maxEntries: 1 }, (stores) => stores.withScheduler(ahead).withBatch({ intervalMs: 300 }));
   await cache.setAndSave('k', 1, { ttlMs: 50 });
   await pass(60);
   expect(await cache.get('k')).toBeUndefined();

@@ -231,7 +231,7 @@ it('without either, ten thousand entries stay', async () => {
 describe('A clear and a large batch behind it, while it is settled', () => {
   /** Just when a part of it is. */
   async function partlySettled(): Promise<Awaited<ReturnType<typeof openCache<Record<string, unknown>>>> & { readonly saved: Promise<unknown> }> {
-    const opened = await openCache<Record<string, unknown>>({ rows: { old: 1 }, maxEntries: 10 }, (stores) => stores.withBatch({ size: 1_000_000, intervalMs: 60_000 }));
+    const opened = await openCache({ rows: { old: 1 }, maxEntries: 10 }, (stores) => stores.withBatch({ size: 1_000_000, intervalMs: 60_000 }));
     const { cache } = opened;
     cache.clear();
     for (let index = 0; index < 6_000; index++) cache.set(`key ${index}`, index);

@@ -45,6 +45,56 @@ describe('opening', () => {
     vi.useRealTimers();
   });
 
+  it('of a store that is closing waits until storage is released, and opens it anew, with other options too', async () => {
+    const provider = controlledProvider();
+    const stores = persistify(provider);
+    const store = await stores.open<Record<string, number>>('a');
+    store.set('k', 1);
+    const closing = store.close();
+    const [again, same] = await Promise.all([stores.withBatch({ size: 5 }).open<Record<string, number>>('a'), stores.withBatch({ size: 5 }).open('a')]);
+    expect([again === store, same === again, provider.closes, provider.opens]).toEqual([false, true, 1, 2]);
+    expect(await again.setAndSave('l', again.get('k') ?? 0)).toBe(true);
+    await closing;
+    await again.close();
+  });
+
+  it('tries again where loading breaks in the middle, and nothing of what was loaded before stays', async () => {
+    useVirtualTime();
+    const inner = memory();
+    const first = await persistify(inner).open<Record<string, number>>('a');
+    await first.setAndSave('gone', 1, { ttlMs: 60_000 });
+    let loads = 0;
+    const provider: Provider = {
+      name: 'breaking',
+      async open(name, context): Promise<ProviderSession> {
+        const session = await inner.open(name, context);
+        return {
+          capabilities: { ...session.capabilities, shared: false },
+          async *load() {
+            loads++;
+            yield* session.load();
+            if (loads > 1) return;
+            await first.deleteAndSave('gone');
+            await first.setAndSave('k', 1);
+            throw new ProviderError('the connection broke', { kind: 'retry' });
+          },
+          write: (batch, writeContext) => session.write(batch, writeContext),
+          close: () => session.close(),
+        };
+      },
+    };
+    const opening = persistify(provider).open<Record<string, number>>('a');
+    await settled();
+    await vi.advanceTimersByTimeAsync(1_000);
+    const store = await opening;
+    const changes: unknown[] = [];
+    store.changes$.subscribe((change) => changes.push(change));
+    await vi.advanceTimersByTimeAsync(120_000);
+    expect([[...store], loads, changes]).toEqual([[['k', 1]], 2, []]);
+    await Promise.all([store.close(), first.close()]);
+    vi.useRealTimers();
+  });
+
   it('releases the session when loading fails', async () => {
     const provider = controlledProvider(memory(), {
       async *load(): ReturnType<ProviderSession['load']> {

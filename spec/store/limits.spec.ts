@@ -99,7 +99,15 @@ describe('a write that waits for room', () => {
     const store = await persistify(provider).withLimits({ pendingKeys: 10 }).open<Record<string, number>>('a');
     const fullness = recorded(store.status$.pipe(map((status) => status.fullness)));
     const keys = Array.from({ length: 1_000 }, (_, index) => `k${index}`);
-    const saved = Promise.all(keys.map((key, index) => (index % 3 === 0 ? store.deleteAndSave(key) : index % 3 === 1 ? store.setAndSave(key, index) : store.transactionAndSave(() => void store.set(key, index)))));
+    const saved = Promise.all(
+      keys.map((key, index) => {
+        if (index % 3 === 0) return store.deleteAndSave(key);
+        if (index % 3 === 1) return store.setAndSave(key, index);
+        return store.transactionAndSave(() => {
+          store.set(key, index);
+        });
+      }),
+    );
     await settled();
     await saved;
     expect(Math.max(...provider.attempts.map(({ mutations }) => mutations.length))).toBeLessThanOrEqual(10);
