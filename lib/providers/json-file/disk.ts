@@ -81,6 +81,8 @@ export class Disk {
   #ledger: Ledger;
   /** A `.json` file that cannot be taken: it was told, and nothing replaces it. */
   #refused: FileStamp | undefined;
+  /** Whether there is no file where one was: it is to be written again. */
+  #isGone = false;
 
   constructor(files: StoreFiles, lock: Lock, found: Recovered, options: DiskOptions, report: OpenContext['report']) {
     this.#files = files;
@@ -113,7 +115,7 @@ export class Disk {
 
   /** Whether the `.json` file alone is not the whole dictionary. */
   get needsFold(): boolean {
-    return this.#json === undefined || this.journal.count > 0;
+    return this.#json === undefined || this.#isGone || this.journal.count > 0;
   }
 
   /** Whether a file is in the way that we neither wrote nor can read. */
@@ -121,9 +123,13 @@ export class Disk {
     return this.#refused !== undefined;
   }
 
-  /** Whether the `.json` file with this stamp is none that has to be looked at. */
+  /**
+   * Whether the `.json` file with this stamp is none that has to be looked at. Behind one that was refused even our own has to be,
+   * when it is back.
+   */
   knows(stamp: FileStamp | undefined): boolean {
-    return sameStamp(stamp, this.#json?.stamp) || (this.#refused !== undefined && sameStamp(stamp, this.#refused));
+    if (stamp === undefined && this.#isGone) return true;
+    return sameStamp(stamp, this.#refused ?? this.#json?.stamp);
   }
 
   /** The dictionary as it is; to be called in a turn, and to be let go. */
@@ -172,6 +178,7 @@ export class Disk {
       throw error;
     }
     this.#json = json;
+    this.#isGone = false;
     await from?.handle.letGo();
     await this.journal.syncDirectory();
     this.journal.folded(generation);
@@ -195,7 +202,7 @@ export class Disk {
     let found: JsonFile | undefined;
     try {
       found = await openJsonFile(this.#files.json, new Slices());
-      if (found === undefined) return { outcome: 'removed' };
+      if (found === undefined) return this.#missIt();
       this.#checkUsable(found);
     } catch (error) {
       await found?.handle.letGo();
@@ -204,6 +211,13 @@ export class Disk {
     }
     const json = found;
     return this.turns.run(() => this.#adopt(json));
+  }
+
+  /** What is gone is in nobody's way, even if it was refused; what it had replaced may be in no file any more that has a name. */
+  #missIt(): Intake {
+    this.#refused = undefined;
+    this.#isGone = true;
+    return { outcome: 'removed' };
   }
 
   #checkUsable(json: JsonFile): void {
@@ -221,6 +235,7 @@ export class Disk {
     const before = this.#json;
     const isSame = before?.identity.crc === json.identity.crc && before.identity.size === json.identity.size;
     this.#refused = undefined;
+    this.#isGone = false;
     this.#json = json;
     await before?.handle.letGo();
     if (isSame) return { outcome: 'same' };

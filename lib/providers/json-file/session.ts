@@ -150,7 +150,8 @@ export class JsonFileSession implements ProviderSession {
         this.#schedule.soon();
         break;
       case 'removed':
-        this.#writeAgain();
+        this.#tellRemoved();
+        this.#schedule.soon();
         break;
       case 'same':
       case 'again':
@@ -164,10 +165,9 @@ export class JsonFileSession implements ProviderSession {
     this.#disk.refuse(error, stamp);
   }
 
-  #writeAgain(): void {
+  #tellRemoved(): void {
     const location = this.#files.json;
     this.#report(new CorruptDataError(`${location} was removed while it was open; it is written again. To remove every entry, write {} into it`, { location }));
-    this.#schedule.soon();
   }
 
   close(): Promise<void> {
@@ -191,9 +191,11 @@ export class JsonFileSession implements ProviderSession {
     const disk = this.#disk;
     try {
       const stamp = await stampAt(this.#files.json);
-      const intake = disk.needsFold && !disk.knows(stamp) ? await disk.takeIn() : undefined;
+      const isDue = disk.needsFold || stamp === undefined;
+      const intake = isDue && !disk.knows(stamp) ? await disk.takeIn() : undefined;
       if (intake?.outcome === 'refused') disk.refuse(intake.error, stamp);
-      else if (disk.needsFold && !disk.isBlocked) await disk.fold();
+      if (intake?.outcome === 'removed') this.#tellRemoved();
+      if (disk.needsFold && !disk.isBlocked) await disk.fold();
     } catch (error) {
       this.#report(failureOf(error, `fold the logs into ${this.#files.json}`));
     }

@@ -39,22 +39,40 @@ export function replaceSync(name: SyncCall, replacement: (original: Call) => Cal
 
 /** Does something right after the asynchronous `stat` of `path` that is the `nth` from now on, before who asked has the answer. */
 export function afterStat(path: string, nth: number, action: () => void): void {
-  const original = promises.stat;
   let left = nth;
-  const put = (stat: unknown): void => {
-    Object.assign(promises, { stat });
-    syncBuiltinESMExports();
-  };
-  put(async (asked: string, options: BigIntOptions) => {
-    const stats = await original(asked, options);
-    if (asked === path && --left === 0) action();
+  replaceAsync('stat', original => async (...args) => {
+    const stats = await original(...args);
+    if (args[0] === path && --left === 0) action();
     return stats;
   });
-  onTestFinished(() => put(original));
 }
 
-interface BigIntOptions {
-  readonly bigint: true;
+/** Does something right after each file is unlinked, before who asked goes on. */
+export function afterUnlink(action: (path: string) => Promise<void> | void): void {
+  replaceAsync('unlink', original => async (...args) => {
+    await original(...args);
+    await action(String(args[0]));
+  });
+}
+
+/** Makes the opening of files fail where `when` says so; the result ends it. */
+export function failOpens(code: string, when: (path: string) => boolean): () => void {
+  return replaceAsync('open', original => (...args) => (when(String(args[0])) ? Promise.reject(systemError(code)) : original(...args)));
+}
+
+type AsyncCall = (...args: readonly unknown[]) => Promise<unknown>;
+
+/** Puts another function in the place of one of node:fs/promises, for everyone, until the test is over or the result is called. */
+function replaceAsync(name: 'open' | 'stat' | 'unlink', replacement: (original: AsyncCall) => AsyncCall): () => void {
+  const original = promises[name] as AsyncCall;
+  const put = (call: AsyncCall): void => {
+    Object.assign(promises, { [name]: call });
+    syncBuiltinESMExports();
+  };
+  put(replacement(original));
+  const heal = (): void => put(original);
+  onTestFinished(heal);
+  return heal;
 }
 
 type HandleCall = 'write' | 'sync' | 'datasync';

@@ -6,7 +6,7 @@ import { jsonFile } from 'rx-persistify/json-file';
 import { describe, expect, it, onTestFinished, vi } from 'vitest';
 
 import type { Feed } from '../../../lib/providers/provider.ts';
-import { afterStat, afterSync } from './faults.ts';
+import { afterStat, afterSync, failHandles } from './faults.ts';
 import { consistentState, filesIn, foldedIn, scratch, stateOf, Store, textOf, textsIn } from './store.ts';
 
 /** A store with these entries, closed and opened again. */
@@ -311,6 +311,55 @@ describe('an edit while the store is open', () => {
     expect(store.reports).toEqual([expect.objectContaining({ message: expect.stringContaining('was removed') as string })]);
     expect(feed).toEqual([]);
     expect(await textsIn(await stateOf(store.directory))).toEqual({ a: '1' });
+  });
+
+  it('that removes the file is told once, however long it cannot be written again', async () => {
+    const { store } = await watched(await stored({ a: '1' }));
+    const heal = await failHandles('sync', 'ENOSPC', () => true);
+    await rm(join(store.directory, 'prefs.json'));
+    await vi.waitUntil(() => store.reports.length > 1, within);
+    await new Promise(resolve => setTimeout(resolve, 1_200));
+    expect(store.reports.map(({ message }) => message)).toEqual([expect.stringContaining('was removed'), expect.stringContaining('could not fold the logs')]);
+    heal();
+    await foldedIn(store.directory);
+    expect(await textsIn(await stateOf(store.directory))).toEqual({ a: '1' });
+  });
+
+  describe('that was refused', () => {
+    async function refused(): Promise<Store> {
+      const { store } = await watched(await stored({ a: '1' }));
+      await rename(join(store.directory, 'prefs.json'), join(store.directory, 'kept'));
+      await saveOver(store.directory, '{"a":2');
+      await vi.waitUntil(() => store.reports.length > 0, within);
+      return store;
+    }
+
+    it('and is then removed costs nothing: that is told once, and the file is written again', async () => {
+      const store = await refused();
+      await rm(join(store.directory, 'prefs.json'));
+      await foldedIn(store.directory, 'kept');
+      expect(store.reports.map(({ message }) => message)).toEqual([expect.stringContaining('damaged'), expect.stringContaining('was removed')]);
+      await store.set('b', '2');
+      await foldedIn(store.directory, 'kept');
+      expect(store.reports).toHaveLength(2);
+      expect(await textsIn(await stateOf(store.directory))).toEqual({ a: '1', b: '2' });
+    });
+
+    it('and is removed right before close costs nothing either', async () => {
+      const store = await refused();
+      await rm(join(store.directory, 'prefs.json'));
+      await store.close();
+      expect(store.reports.map(({ message }) => message)).toEqual([expect.stringContaining('damaged'), expect.stringContaining('was removed')]);
+      expect(await textsIn(store.directory)).toEqual({ a: '1' });
+    });
+
+    it('and is undone by the very file that was there keeps nothing from being folded', async () => {
+      const store = await refused();
+      await rename(join(store.directory, 'kept'), join(store.directory, 'prefs.json'));
+      await store.set('b', '2');
+      await foldedIn(store.directory);
+      expect(await textsIn(await stateOf(store.directory))).toEqual({ a: '1', b: '2' });
+    });
   });
 
   it('is told to one who begins to watch after it', async () => {

@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import { existsSync } from 'node:fs';
+import { cpSync, existsSync } from 'node:fs';
 import { cp, mkdtemp, readdir, readFile, rm, stat } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -26,6 +26,12 @@ export async function stateOf(directory: string, parent?: string): Promise<strin
   const copy = await scratch(parent);
   await cp(directory, copy, { recursive: true, preserveTimestamps: true, filter: path => !path.endsWith('.lock') });
   return copy;
+}
+
+/** The same, taken in one go, into a directory that is there. */
+export function stateNow(directory: string, into: string): string {
+  cpSync(directory, into, { recursive: true, preserveTimestamps: true, filter: path => !path.endsWith('.lock') });
+  return into;
 }
 
 /** A copy is not taken in a moment as a crash is: one during which files came or went is none. */
@@ -122,7 +128,7 @@ export function textOf(directory: string, name = 'prefs.json'): Promise<string> 
   return readFile(join(directory, name), 'utf8');
 }
 
-/** Waits until `.json` alone is there, beside the lock. */
-export async function foldedIn(directory: string): Promise<void> {
-  await vi.waitUntil(async () => (await filesIn(directory)).join() === 'prefs.json,prefs.json.lock', { timeout: 10_000, interval: 10 });
+/** Waits until `.json` alone is there, beside the lock, and what a test has put there itself. */
+export async function foldedIn(directory: string, ...others: readonly string[]): Promise<void> {
+  await vi.waitUntil(async () => (await filesIn(directory)).join() === [...others, 'prefs.json', 'prefs.json.lock'].join(), { timeout: 10_000, interval: 10 });
 }
