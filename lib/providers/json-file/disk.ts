@@ -1,5 +1,3 @@
-import { readdir } from 'node:fs/promises';
-
 import { CorruptDataError, type PersistifyError, ProviderError } from '../../errors.ts';
 import type { OpenContext } from '../provider.ts';
 import { ignore, remove, renameOverChecked } from './durable-file.ts';
@@ -8,6 +6,7 @@ import { fold, type Folded } from './fold.ts';
 import { Journal } from './journal.ts';
 import { type FileStamp, type JsonFile, openJsonFile, sameStamp, stampAt, stampNowAt } from './json-file.ts';
 import { Ledger } from './ledger.ts';
+import { listedGenerations } from './listing.ts';
 import type { Lock } from './lock.ts';
 import { LogIndex } from './log-index.ts';
 import { readLog } from './read-log.ts';
@@ -37,8 +36,9 @@ import { Turns } from './turns.ts';
  * 3. Fold: from now on write to a log of generation N, above all others (begun when there is something to write). Copy the entries
  *    of the `.json` file and the logs below N into a temporary file of generation N, with the version and the settled batch as they
  *    were at that cut; flush it; check the lock and that the `.json` file is the one that was copied; rename; flush the directory;
- *    only then unlink the logs below N. Killed before the rename is durable: the old file with all its logs, the log N being the last
- *    of them. After it: the file of generation N, on which the logs from N on stand; those below N are obsolete. Both are the same state.
+ *    only then unlink the logs below N, the lowest first, and the last of them, which names the others, once the directory was flushed
+ *    again. Killed before the rename is durable: the old file with all its logs, the log N being the last of them. After it: the file
+ *    of generation N, on which the logs from N on stand; those below N are obsolete, as the last log tells. Both are the same state.
  * 4. Open: take the lock, remove temporary files, read and check everything, change nothing. Logs that were read are flushed once
  *    more, and the directory too, before anything is told: what a killed process left in the page cache must not be shown to
  *    be there and be gone after a power cut. A log is never appended to by another process than its own: a write begins a new one.
@@ -139,9 +139,15 @@ export class Disk {
     return { json: this.#json, logs, seq: this.journal.seq };
   }
 
-  /** Removes logs that a fold had replaced when it was interrupted. */
+  /**
+   * Removes logs that a fold has replaced, as they are told by the last of them, which goes only when the others are gone for good.
+   * @param generations ascending.
+   */
   async removeObsolete(generations: readonly number[]): Promise<void> {
-    for (const generation of generations) await remove(this.#files.log(generation));
+    for (const [index, generation] of generations.entries()) {
+      if (index > 0 && index === generations.length - 1) await this.journal.syncDirectory();
+      await remove(this.#files.log(generation));
+    }
   }
 
   /** Brings the `.json` file up to date, while writes go on, and unlinks the logs that it replaces. */
@@ -183,8 +189,7 @@ export class Disk {
     await this.journal.syncDirectory();
     this.journal.folded(generation);
     this.#ledger.foldEnds();
-    const left = (await readdir(this.#files.directory)).map(name => this.#files.generationOf(name));
-    await this.removeObsolete(left.filter(old => old !== undefined && old < generation).map(Number));
+    await this.removeObsolete((await listedGenerations(this.#files)).filter(old => old < generation));
   }
 
   /** A file that was removed may be written again; one that was written by somebody else may not be lost. */

@@ -2,6 +2,7 @@ import { cp, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, it, vi } from 'vitest';
 
+import { afterSync, afterUnlink } from './faults.ts';
 import { consistentState, filesIn, foldedIn, mebibyte, memory, scratch, stateOf, Store, textOf, textsIn } from './store.ts';
 
 function bulk(from: number, count: number, value = 'x'.repeat(1_000)) {
@@ -168,6 +169,46 @@ describe('a fold that is killed', () => {
     expect(store.reports).toEqual([]);
     await store.set('a', '3');
     expect(await textsIn(await stateOf(after))).toEqual({ ...expected, a: '3' });
+  });
+
+  describe('while it unlinks the logs', () => {
+    /** Logs 9 and 10, whose names do not sort as their numbers do. */
+    async function onTwoLogs(): Promise<Store> {
+      const directory = await scratch(memory);
+      for (let round = 1; round <= 8; round += 1) {
+        const store = await Store.open(directory);
+        await store.set('a', `${round}`);
+        await store.close();
+      }
+      const killed = await Store.open(directory);
+      await killed.set('b', '9');
+      const store = await Store.open(await stateOf(directory, memory));
+      await store.set('c', '10');
+      expect(await filesIn(store.directory)).toEqual(['prefs.json', 'prefs.json.10.log', 'prefs.json.9.log', 'prefs.json.lock']);
+      return store;
+    }
+
+    it('leaves the new state with obsolete logs, which are removed', async () => {
+      const store = await onTwoLogs();
+      const states: string[] = [];
+      afterUnlink(async path => {
+        if (path.startsWith(store.directory) && path.endsWith('.log')) states.push(await stateOf(store.directory, memory));
+      });
+      await store.close();
+      expect(states).toHaveLength(2);
+      for (const state of states) expect(await textsIn(state)).toEqual({ a: '8', b: '9', c: '10' });
+    });
+
+    it('removes the last one, which names the others, only when those are gone for good', async () => {
+      const store = await onTwoLogs();
+      const calls: string[] = [];
+      afterUnlink(path => {
+        if (path.endsWith('.log')) calls.push(path.slice(-'10.log'.length));
+      });
+      await afterSync(() => calls.push('flush'));
+      await store.close();
+      expect(calls.slice(calls.indexOf('.9.log'))).toEqual(['.9.log', 'flush', '10.log']);
+    });
   });
 
   it('at each moment of a busy store leaves every acknowledged write, and no more than one besides', async () => {
