@@ -1,4 +1,4 @@
-import { CorruptDataError, type PersistifyError, ProviderError } from '../../errors.ts';
+import { CorruptDataError, ProviderError } from '../../errors.ts';
 import type { OpenContext } from '../provider.ts';
 import { ignore, remove, renameOverChecked } from './durable-file.ts';
 import type { StoreFiles } from './file-names.ts';
@@ -264,7 +264,7 @@ export class Disk {
   }
 
   /** Leaves the file with this stamp alone; one that has been mended since it was looked at has another. */
-  refuse(error: PersistifyError, stamp: FileStamp | undefined): void {
+  refuse(error: CorruptDataError, stamp: FileStamp | undefined): void {
     this.#refused = stamp;
     this.#report(error);
   }

@@ -1,6 +1,6 @@
 import { Observable, Subject } from 'rxjs';
 
-import { CorruptDataError, ProviderError } from '../../errors.ts';
+import { CorruptDataError, type PersistifyError, ProviderError } from '../../errors.ts';
 import type { Batch, BatchResult } from '../../mutation.ts';
 import type { Capabilities, Cursor, Feed, OpenContext, Page, ProviderSession, WriteContext } from '../provider.ts';
 import type { Disk, Intake } from './disk.ts';
@@ -15,7 +15,7 @@ import { recordOf } from './record.ts';
 import { Slices } from './slices.ts';
 import { letGo } from './snapshot.ts';
 
-/** A file that does not parse is looked at again after this time, before it is told to be broken: its writer may not be done. */
+/** A file that does not parse is looked at for this time, before it is told to be broken: its writer may not be done. */
 const patienceMs = 400;
 
 /** A value's line is one string, and V8's have 536,870,888 units at most. */
@@ -31,8 +31,10 @@ export class JsonFileSession implements ProviderSession {
   readonly #handEdits: HandEdits;
   readonly #resets = new Subject<Feed>();
   #lastReset = 0;
-  /** Since when the `.json` file does not parse. */
-  #brokenSince: number | undefined;
+  /** Since when the `.json` file does not parse, or cannot be read. */
+  #troubleSince: number | undefined;
+  /** Whether it was told that an edit cannot be read, which is tried all the time. */
+  #isUnreadTold = false;
   #closing: Promise<void> | undefined;
 
   constructor(files: StoreFiles, disk: Disk, { logBytes }: Pick<JsonFileSettings, 'logBytes'>, report: OpenContext['report']) {
@@ -132,8 +134,8 @@ export class JsonFileSession implements ProviderSession {
     try {
       this.#tookIn(await this.#disk.takeIn(), stamp);
     } catch (error) {
-      // Such as no permission, for now: the file is looked at again, and only what lasts is told.
-      this.#tellBroken(failureOf(error, `read ${this.#files.json}, which was changed`), stamp);
+      // Such as want of descriptors, for now: that is no fault of the file, which is looked at again until it can be read.
+      this.#tellUnread(failureOf(error, `read ${this.#files.json}, which was changed`));
     }
   }
 
@@ -142,7 +144,8 @@ export class JsonFileSession implements ProviderSession {
       this.#tellBroken(intake.error, stamp);
       return;
     }
-    this.#brokenSince = undefined;
+    this.#troubleSince = undefined;
+    this.#isUnreadTold = false;
     switch (intake.outcome) {
       case 'adopted':
         this.#lastReset = this.#disk.journal.seq;
@@ -158,11 +161,22 @@ export class JsonFileSession implements ProviderSession {
     }
   }
 
-  #tellBroken(error: ReturnType<typeof failureOf>, stamp: FileStamp | undefined): void {
-    this.#brokenSince ??= performance.now();
-    if (performance.now() - this.#brokenSince < patienceMs) return;
-    this.#brokenSince = undefined;
+  #tellBroken(error: CorruptDataError, stamp: FileStamp | undefined): void {
+    if (!this.#troubleLasts()) return;
+    this.#troubleSince = undefined;
+    this.#isUnreadTold = false;
     this.#disk.refuse(error, stamp);
+  }
+
+  #tellUnread(error: PersistifyError): void {
+    if (this.#isUnreadTold || !this.#troubleLasts()) return;
+    this.#isUnreadTold = true;
+    this.#report(error);
+  }
+
+  #troubleLasts(): boolean {
+    this.#troubleSince ??= performance.now();
+    return performance.now() - this.#troubleSince >= patienceMs;
   }
 
   #tellRemoved(): void {

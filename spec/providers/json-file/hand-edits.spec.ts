@@ -6,7 +6,7 @@ import { jsonFile } from 'rx-persistify/json-file';
 import { describe, expect, it, onTestFinished, vi } from 'vitest';
 
 import type { Feed } from '../../../lib/providers/provider.ts';
-import { afterStat, afterSync, failHandles } from './faults.ts';
+import { afterStat, afterSync, failHandles, failOpens } from './faults.ts';
 import { consistentState, filesIn, foldedIn, scratch, stateOf, Store, textOf, textsIn } from './store.ts';
 
 /** A store with these entries, closed and opened again. */
@@ -248,6 +248,21 @@ describe('an edit while the store is open', () => {
     await vi.waitUntil(() => feed.length > 0, within);
     expect(await store.texts()).toEqual({ a: '2', b: '2' });
     await foldedIn(store.directory);
+  });
+
+  it('that cannot be read for a while is told once, and taken in as soon as it can be', async () => {
+    const { store, feed } = await watched(await stored({ a: '1' }));
+    const heal = failOpens('EMFILE', path => path === join(store.directory, 'prefs.json'));
+    await saveOver(store.directory, '{"a":2}');
+    await vi.waitUntil(() => store.reports.length > 0, within);
+    await new Promise(resolve => setTimeout(resolve, 1_200));
+    expect(store.reports).toEqual([expect.objectContaining({ code: 'PROVIDER', kind: 'retry', message: expect.stringContaining('which was changed') as string })]);
+    expect(feed).toEqual([]);
+    heal();
+    await vi.waitUntil(() => feed.length > 0, within);
+    expect(await store.texts()).toEqual({ a: '2' });
+    await foldedIn(store.directory);
+    expect(store.reports).toHaveLength(1);
   });
 
   it('that is mended while it is found to be broken is not left alone as a broken one', async () => {
