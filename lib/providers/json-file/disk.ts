@@ -36,9 +36,10 @@ import { Turns } from './turns.ts';
  * 3. Fold: from now on write to a log of generation N, above all others (begun when there is something to write). Copy the entries
  *    of the `.json` file and the logs below N into a temporary file of generation N, with the version and the settled batch as they
  *    were at that cut; flush it; check the lock and that the `.json` file is the one that was copied; rename; flush the directory;
- *    only then unlink the logs below N, the lowest first, and the last of them, which names the others, once the directory was flushed
- *    again. Killed before the rename is durable: the old file with all its logs, the log N being the last of them. After it: the file
- *    of generation N, on which the logs from N on stand; those below N are obsolete, as the last log tells. Both are the same state.
+ *    only then unlink the logs below N, the lowest first, and the last of them, which names the others, when the directory was flushed
+ *    once more. From the rename on a further log names the new file as its base, so none begins before the directory was flushed.
+ *    Killed before the rename is durable: the old file with all its logs, the log N being the last of them. After it: the file of
+ *    generation N, on which the logs from N on stand; those below N are obsolete, as the last log tells. Both are the same state.
  * 4. Open: take the lock, remove temporary files, read and check everything, change nothing. Logs that were read are flushed once
  *    more, and the directory too, before anything is told: what a killed process left in the page cache must not be shown to
  *    be there and be gone after a power cut. A log is never appended to by another process than its own: a write begins a new one.
@@ -183,12 +184,13 @@ export class Disk {
       await remove(path).catch(ignore);
       throw error;
     }
+    // At once: logs name this file as their base from now on. None is begun before the directory was flushed, should that fail here.
     this.#json = json;
     this.#isGone = false;
-    await from?.handle.letGo();
-    await this.journal.syncDirectory();
     this.journal.folded(generation);
     this.#ledger.foldEnds();
+    await from?.handle.letGo().catch(ignore);
+    await this.journal.syncDirectory();
     await this.removeObsolete((await listedGenerations(this.#files)).filter(old => old < generation));
   }
 

@@ -120,6 +120,33 @@ describe('a fold that fails', () => {
   }
 });
 
+describe('a fold whose rename cannot be made durable', () => {
+  /** A store that has just folded, but for the flush of the directory, which fails so many times. */
+  async function halfFolded(failures: number): Promise<Store> {
+    const store = await Store.open(await scratch());
+    await store.write({ type: 'set', key: 'a', json: '1' }, { type: 'set', key: 'b', json: '1' });
+    await failHandles('sync', 'EIO', call => call > 1 && call <= failures + 1);
+    await vi.waitUntil(() => store.reports.length > 0, { timeout: 5_000, interval: 1 });
+    return store;
+  }
+
+  it('is followed by logs that stand on the new file', async () => {
+    const store = await halfFolded(1);
+    await store.set('c', '3');
+    const state = await stateOf(store.directory);
+    expect(await textsIn(state)).toEqual({ a: '1', b: '1', c: '3' });
+    expect(await filesIn(state)).toEqual(['prefs.json']);
+  });
+
+  it('is followed by no log before it is', async () => {
+    const store = await halfFolded(2);
+    await expect(store.set('c', '3')).rejects.toMatchObject({ kind: 'retry', outcomeUnknown: false });
+    expect(await filesIn(store.directory)).toEqual(['prefs.json', 'prefs.json.1.log', 'prefs.json.lock']);
+    await store.set('c', '3');
+    expect(await textsIn(await stateOf(store.directory))).toEqual({ a: '1', b: '1', c: '3' });
+  });
+});
+
 describe('a fold that is overtaken by an edit', () => {
   it('does not replace it', async () => {
     const directory = await scratch();
