@@ -10,6 +10,11 @@ export interface Chain {
   readonly logs: readonly { readonly generation: number; readonly end: number | undefined }[];
   /** Whether somebody edited the `.json` file since these logs were begun. */
   readonly edited: boolean;
+  /**
+   * The version from which the logs start, at least. A fold's logs start where it ended; but of a file that was put in its place
+   * while it was open, the count says nothing of the logs that stand on it.
+   */
+  readonly leastSeq: number;
 }
 
 /**
@@ -26,13 +31,13 @@ export function chainOf(json: JsonFile | undefined, last: LogHeader, found: read
     throw damaged('log', files.log(unknown), 0, 'no other log names it as one that it stands on');
   };
   if (json === undefined) {
-    if (last.base === null) return checked({ logs: all, edited: false }, 0);
+    if (last.base === null) return checked({ logs: all, edited: false, leastSeq: 0 }, 0);
     throw refuse('it is missing, but logs stand on it');
   }
-  if (isSame(json, last.base)) return checked({ logs: all, edited: false }, lowest(all));
+  if (isSame(json, last.base)) return checked({ logs: all, edited: false, leastSeq: 0 }, lowest(all));
   const base = last.base?.generation ?? 0;
   const { generation } = json.identity;
-  const above = { logs: all.filter(log => log.generation >= generation), edited: !json.genuine };
+  const above = { logs: all.filter(log => log.generation >= generation), edited: !json.genuine, leastSeq: json.header?.seq ?? 0 };
   if (json.genuine) {
     // A fold was finished, but the logs that went into it were not unlinked yet.
     if (generation > base && generation <= last.generation + 1) return checked(above, generation);
@@ -41,7 +46,7 @@ export function chainOf(json: JsonFile | undefined, last: LogHeader, found: read
   if (json.header === undefined) {
     throw refuse(`it is a plain object without our header, but logs stand on the file that was here before. If it is to be taken as it is, move away the logs ${files.json}.*.log`);
   }
-  if (generation === base && last.base?.stated === json.identity.stated) return checked({ logs: all, edited: true }, lowest(all));
+  if (generation === base && last.base?.stated === json.identity.stated) return checked({ logs: all, edited: true, leastSeq: 0 }, lowest(all));
   // It was edited after a fold of which the logs do not know; that fold unlinked those that it replaced, else we cannot be sure.
   const folded = generation > base && generation <= last.generation && (found[0] ?? 0) >= generation;
   if (folded) return checked(above, generation);

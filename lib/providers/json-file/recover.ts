@@ -66,10 +66,10 @@ async function recoverOn(json: JsonFile | undefined, files: StoreFiles, storeNam
   const last = found.at(-1);
   const header = last === undefined ? undefined : await headerOf(last, files);
   if (header !== undefined && header.name !== storeName) throw belongsTo(header.name, storeName, files.log(header.generation));
-  const chain = header === undefined ? { logs: [], edited: json?.genuine === false } : chainOf(json, header, found, files);
+  const chain = header === undefined ? { logs: [], edited: json?.genuine === false, leastSeq: json?.header?.seq ?? 0 } : chainOf(json, header, found, files);
   const index = new LogIndex();
   const ends: LogEnd[] = [];
-  let state: Pick<LogState, 'seq' | 'settled'> = { seq: json?.header?.seq ?? 0, settled: json?.header?.settled };
+  let state: Pick<LogState, 'seq' | 'settled'> = { seq: chain.leastSeq, settled: json?.header?.settled };
   for (const { generation, end } of chain.logs) {
     if (end === 0) {
       ends.push({ generation, end });

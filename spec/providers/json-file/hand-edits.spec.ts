@@ -7,7 +7,7 @@ import { describe, expect, it, onTestFinished, vi } from 'vitest';
 
 import type { Feed } from '../../../lib/providers/provider.ts';
 import { afterStat, afterSync, failHandles, failOpens } from './faults.ts';
-import { consistentState, filesIn, foldedIn, scratch, stateOf, Store, textOf, textsIn } from './store.ts';
+import { consistentState, filesIn, foldedIn, scratch, stateNow, stateOf, Store, textOf, textsIn } from './store.ts';
 
 /** A store with these entries, closed and opened again. */
 async function stored(entries: Readonly<Record<string, string>>): Promise<string> {
@@ -400,5 +400,20 @@ describe('an edit while the store is open', () => {
     expect(await store.texts()).toEqual({ a: '1' });
     await store.set('b', '1');
     expect(await textsIn(await stateOf(directory))).toEqual({ a: '1', b: '1' });
+  });
+
+  it.each([['beneath logs', true], ['without logs', false]])('may put back a .json file of a later time, %s', async (_, onLogs) => {
+    const later = await Store.open(await scratch());
+    for (let round = 1; round <= 5; round += 1) await later.set('a', `${round}`);
+    await later.close();
+    const { store, feed } = await watched(await stored({ a: '1' }));
+    if (onLogs) await store.set('b', '2');
+    const state = await scratch();
+    const written = new Promise<string>(resolve => {
+      store.session.watch?.({ version: Number.MAX_SAFE_INTEGER }).subscribe(() => resolve(store.set('c', '3').then(() => stateNow(store.directory, state))));
+    });
+    await saveOver(store.directory, await textOf(later.directory));
+    expect(await textsIn(await written)).toEqual({ a: '5', ...(onLogs && { b: '2' }), c: '3' });
+    expect(feed).toHaveLength(1);
   });
 });
