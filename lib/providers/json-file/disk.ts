@@ -234,34 +234,42 @@ export class Disk {
     if (name !== undefined && name !== this.#options.storeName) throw belongsTo(name, this.#options.storeName, location);
   }
 
+  /** All of it, or nothing: what fails half-way leaves the file one that has to be taken in. */
   async #adopt(json: JsonFile): Promise<Intake> {
-    if (!sameStamp(await stampAt(this.#files.json), json.stamp)) {
-      await json.handle.letGo();
-      return { outcome: 'again' };
+    let isTaken = false;
+    try {
+      if (!sameStamp(await stampAt(this.#files.json), json.stamp)) return { outcome: 'again' };
+      const before = this.#json;
+      const isSame = before?.identity.crc === json.identity.crc && before.identity.size === json.identity.size;
+      if (!isSame) {
+        const ledger = await this.#ledgerOn(json);
+        await this.journal.adopted(json.identity);
+        this.#ledger = ledger;
+      }
+      this.#json = json;
+      isTaken = true;
+      this.#refused = undefined;
+      this.#isGone = false;
+      await before?.handle.letGo().catch(ignore);
+      if (isSame) return { outcome: 'same' };
+      tellFindings(this.#files, json, this.#report);
+      return { outcome: 'adopted' };
+    } finally {
+      if (!isTaken) await json.handle.letGo();
     }
-    const before = this.#json;
-    const isSame = before?.identity.crc === json.identity.crc && before.identity.size === json.identity.size;
-    this.#refused = undefined;
-    this.#isGone = false;
-    this.#json = json;
-    await before?.handle.letGo();
-    if (isSame) return { outcome: 'same' };
-    await this.journal.adopted(json.identity);
-    await this.#renewLedger();
-    tellFindings(this.#files, json, this.#report);
-    return { outcome: 'adopted' };
   }
 
-  async #renewLedger(): Promise<void> {
-    const snapshot = await this.snapshot();
+  /** What is to be known of each key once `json` lies beneath the logs, which is a commit. */
+  async #ledgerOn(json: JsonFile): Promise<Ledger> {
+    const logs = await this.journal.openLogs();
     try {
       const slices = new Slices();
       const index = new LogIndex();
-      for (const log of snapshot.logs) await readLog(log, index, slices);
-      const { deadlines, empty } = await sumUp(snapshot.json, index, slices);
-      this.#ledger = new Ledger(snapshot.seq, empty, deadlines);
+      for (const log of logs) await readLog(log, index, slices);
+      const { deadlines, empty } = await sumUp(json, index, slices);
+      return new Ledger(this.journal.seq + 1, empty, deadlines);
     } finally {
-      await letGo(snapshot);
+      for (const log of logs) await log.file.close();
     }
   }
 

@@ -1,12 +1,12 @@
 import { existsSync, renameSync } from 'node:fs';
-import { appendFile, open, readFile, rename, rm, utimes, writeFile } from 'node:fs/promises';
+import { appendFile, open, readdir, readFile, readlink, rename, rm, utimes, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { persistify } from 'rx-persistify';
 import { jsonFile } from 'rx-persistify/json-file';
 import { describe, expect, it, onTestFinished, vi } from 'vitest';
 
 import type { Feed } from '../../../lib/providers/provider.ts';
-import { afterStat, afterSync, failHandles, failOpens } from './faults.ts';
+import { afterStat, afterSync, failHandles, failOpens, systemError } from './faults.ts';
 import { consistentState, filesIn, foldedIn, scratch, stateNow, stateOf, Store, textOf, textsIn } from './store.ts';
 
 /** A store with these entries, closed and opened again. */
@@ -263,6 +263,33 @@ describe('an edit while the store is open', () => {
     expect(await store.texts()).toEqual({ a: '2' });
     await foldedIn(store.directory);
     expect(store.reports).toHaveLength(1);
+  });
+
+  it('of which the logs cannot be read at that moment is taken in a moment later', async () => {
+    const { store, feed } = await watched(await stored({ a: '1' }));
+    await store.set('b', '2');
+    let failures = 0;
+    failOpens('EMFILE', path => path.endsWith('.log') && ++failures === 1);
+    await saveOver(store.directory, (await textOf(store.directory)).replace('"a":1', '"a":"edit"'));
+    await vi.waitUntil(() => feed.length > 0, within);
+    expect(failures).toBeGreaterThan(1);
+    expect(await store.texts()).toEqual({ a: '"edit"', b: '2' });
+    await foldedIn(store.directory);
+    expect(await textsIn(await stateOf(store.directory))).toEqual({ a: '"edit"', b: '2' });
+    expect(store.reports).toEqual([]);
+  });
+
+  it.runIf(process.platform === 'linux')('that cannot be looked at once more when it was read leaves no file open', async () => {
+    const { store, feed } = await watched(await stored({ a: '1' }));
+    const path = join(store.directory, 'prefs.json');
+    afterStat(path, 3, () => {
+      throw systemError('EIO');
+    });
+    await saveOver(store.directory, '{"a":2}');
+    await vi.waitUntil(() => feed.length > 0, within);
+    await foldedIn(store.directory);
+    const open = await Promise.all((await readdir('/proc/self/fd')).map(fd => readlink(`/proc/self/fd/${fd}`).catch(() => '')));
+    expect(open.filter(name => name.replace(' (deleted)', '') === path)).toEqual([path]);
   });
 
   it('that is mended while it is found to be broken is not left alone as a broken one', async () => {
