@@ -26,8 +26,8 @@ import { Turns } from './turns.ts';
  * 1. Append: write the record behind the acknowledged end of the last log; flush it; check the lock; acknowledge.
  *    Killed before the flush ended: the record is there whole, or is shorter than it says, or has sectors of NUL. The first is
  *    the one batch more; the others are dropped and told. Only an unacknowledged record can look so, and only the last in the last log.
- * 2. New log (first write, after a failure, in a fold, at a takeover): write header and first record to a temporary file; flush it;
- *    check the lock; link it to its name; flush the directory; check the lock; acknowledge. Killed before the link: a temporary
+ * 2. New log (first write, after a failure, in a fold, at a takeover, on an edit): write header and first record to a temporary file;
+ *    flush it; check the lock; link it to its name; flush the directory; check the lock; acknowledge. Killed before the link: a temporary
  *    file, which the next owner removes. Killed after it: the log is whole; its name may be lost in a power cut, and then with it
  *    what was not acknowledged. So a log without a whole header, or one that is missing though a later one names it, is damage.
  *    Its header names all logs before it with their acknowledged ends. So what a failed append left behind an end is ignored from
@@ -57,7 +57,8 @@ import { Turns } from './turns.ts';
  * then ends up behind a stated end, as its owner's flush failed and the reader's did not, is written once more or taken back.
  *
  * A `.json` file that is not the one that we know is an edit. It is checked whole, then it takes the place of the one we know, logs
- * stay on it, and it counts as a commit; a further log names it as its base. The fold never replaces a file that is not known.
+ * stay on it, and it counts as a commit; a further log names it as its base, and is there before the edit is told where logs stand.
+ * The fold never replaces a file that is not known.
  * Found at open, an edit is known by its header, which still names the generation and the checksum of the file it was made from.
  */
 
@@ -84,6 +85,8 @@ export class Disk {
   #refused: FileStamp | undefined;
   /** Whether there is no file where one was: it is to be written again. */
   #isGone = false;
+  /** Whether logs may be there still that went into the `.json` file. */
+  #areLogsLeft = false;
 
   constructor(files: StoreFiles, lock: Lock, found: Recovered, options: DiskOptions, report: OpenContext['report']) {
     this.#files = files;
@@ -188,10 +191,12 @@ export class Disk {
     this.#json = json;
     this.#isGone = false;
     this.journal.folded(generation);
+    this.#areLogsLeft = true;
     this.#ledger.foldEnds();
     await from?.handle.letGo().catch(ignore);
     await this.journal.syncDirectory();
     await this.removeObsolete((await listedGenerations(this.#files)).filter(old => old < generation));
+    this.#areLogsLeft = false;
   }
 
   /** A file that was removed may be written again; one that was written by somebody else may not be lost. */
@@ -243,7 +248,7 @@ export class Disk {
       const isSame = before?.identity.crc === json.identity.crc && before.identity.size === json.identity.size;
       if (!isSame) {
         const ledger = await this.#ledgerOn(json);
-        await this.journal.adopted(json.identity);
+        await this.journal.adopted(json.identity, this.journal.count > 0 || this.#areLogsLeft);
         this.#ledger = ledger;
       }
       this.#json = json;

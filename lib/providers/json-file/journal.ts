@@ -7,7 +7,7 @@ import { createFile, ignore, linkNew, randomId, remove, writeAll } from './durab
 import { failureOf } from './failure.ts';
 import type { StoreFiles } from './file-names.ts';
 import type { Lock } from './lock.ts';
-import { type BaseIdentity, headerLine, type LogEnd } from './log-format.ts';
+import { type BaseIdentity, headerLine, type LogEnd, type LogHeader } from './log-format.ts';
 import type { LogFile } from './read-log.ts';
 import { type LogRecord, recordBytes } from './record.ts';
 import type { Settled } from './settled.ts';
@@ -21,6 +21,9 @@ interface CurrentLog {
   /** The end of what was acknowledged. */
   end: number;
 }
+
+/** What a log starts from. */
+type LogOrigin = Pick<LogHeader, 'seq' | 'base'>;
 
 export interface JournalStart {
   readonly files: StoreFiles;
@@ -38,7 +41,7 @@ export interface JournalStart {
 }
 
 /**
- * The logs of a store, and the one of them that is written. The protocol is told in `session.ts`.
+ * The logs of a store, and the one of them that is written. The protocol is told in `disk.ts`.
  * Its methods are called one at a time.
  */
 export class Journal {
@@ -127,7 +130,7 @@ export class Journal {
   }
 
   /** Makes a log with its first record, under a temporary name until all of it is durable: a log is never seen without its header. */
-  async #begin(record?: LogRecord): Promise<void> {
+  async #begin(record?: LogRecord, on = this.#here()): Promise<void> {
     const { files, fileMode, lock } = this.#start;
     const doing = `start the log ${files.log(this.#next)}`;
     const temporary = files.temporary(randomId());
@@ -135,7 +138,7 @@ export class Journal {
     try {
       if (this.#directoryUnsure) await this.syncDirectory();
       file = await createFile(temporary, fileMode);
-      const header = Buffer.from(this.#header());
+      const header = Buffer.from(this.#header(on));
       const seed = Number.parseInt(header.toString('latin1', 0, 8), 16);
       const end = await writeAll(file, [header, ...(record === undefined ? [] : recordBytes(record, seed))], 0);
       await file.sync();
@@ -183,24 +186,32 @@ export class Journal {
     this.#directoryUnsure = false;
   }
 
-  #header(): string {
-    const { storeName, base, lock } = this.#start;
+  #here(): LogOrigin {
+    return { seq: this.#seq, base: this.#start.base() };
+  }
+
+  #header(on: LogOrigin): string {
+    const { storeName, lock } = this.#start;
     return headerLine({
       name: storeName,
       generation: this.#next,
-      seq: this.#seq,
-      base: base(),
+      ...on,
       logs: this.#older,
       owner: lock.id,
       ...(this.#settled !== undefined && { settled: this.#settled }),
     });
   }
 
-  /** A change that is in no log, but in the `.json` file: it is a commit of its own, and ends the log under way. */
-  async adopted(base: BaseIdentity): Promise<void> {
+  /**
+   * A change that is in no log, but in the `.json` file `base`: it is a commit of its own, and ends the log under way.
+   * @param overLogs whether logs stand on the file in whose place it came. Then a further log names it at once: an edited file may not
+   * tell itself that they belong to it.
+   */
+  async adopted(base: BaseIdentity, overLogs: boolean): Promise<void> {
     await this.abandon();
-    this.#seq += 1;
     this.#next = Math.max(this.#next, base.generation + 1);
+    if (overLogs) await this.#begin(undefined, { seq: this.#seq + 1, base });
+    this.#seq += 1;
   }
 
   /** Forgets the logs below `generation`, as they are folded. */

@@ -170,6 +170,21 @@ describe('an edit while the store is open', () => {
     expect(await textsIn(state)).toEqual({ a: '"edit"', b: '2', c: '3' });
   });
 
+  it('survives a kill at the moment at which it is told, though it is a plain object on logs', async () => {
+    const { store } = await watched(await stored({ a: '1' }));
+    await store.set('b', '2');
+    const state = await scratch();
+    const told = new Promise<void>(resolve => {
+      store.session.watch?.({ version: Number.MAX_SAFE_INTEGER }).subscribe(() => {
+        stateNow(store.directory, state);
+        resolve();
+      });
+    });
+    await edit(store.directory, '{"a":"edit"}');
+    await told;
+    expect(await textsIn(state)).toEqual({ a: '"edit"', b: '2' });
+  });
+
   it.each([1, 2, 3, 4, 5, 6])('is not lost, whenever it comes: right after look %i at the file of one before', async look => {
     const { store } = await watched(await stored({ a: '1' }));
     const path = join(store.directory, 'prefs.json');
