@@ -8,7 +8,7 @@ import { ProviderError, StoreLockedError } from '../../errors.ts';
 import { createFile, ignore, linkNew, randomId, remove, renameOver, writeAll } from './durable-file.ts';
 import { codeOf, failureOf, isMissing } from './failure.ts';
 import type { StoreFiles } from './file-names.ts';
-import { judge, type Owner, ownerFrom, ownerText, thisProcess } from './owner.ts';
+import { giveUp, judge, type Owner, ownerFrom, ownerText, thisProcess } from './owner.ts';
 
 /*
  * One owner at a time.
@@ -28,6 +28,9 @@ import { judge, type Owner, ownerFrom, ownerText, thisProcess } from './owner.ts
  * The owner gives the lock back by the same rule: he claims his own lock, so that nobody is succeeding him, and unlinks it. His
  * claim is a link to the lock itself, as that works on a full disk too. Should he die before the unlink, the claim stands for
  * a holder of his second id, from whom the next one claims.
+ *
+ * An owner or claimant whose files cannot be taken away, as the directory may no longer be written to, counts as dead in this process
+ * though that lives on. Other processes see its pid, and wait for its end.
  *
  * `check` tells whether the lock's name still stands for the very file that we made.
  */
@@ -82,19 +85,32 @@ export class Lock {
     );
   }
 
-  /** Gives the store back, unless it was taken over. Opens nothing, as that may be what fails. */
+  /**
+   * Gives the store back, unless it was taken over. Opens nothing, as that may be what fails.
+   * @throws PersistifyError if the lock's file has to stay; this process may open the store all the same.
+   */
   async release(): Promise<void> {
-    const claim = this.#files.claim(this.#owner.id);
+    let isGivenBack = false;
     try {
-      if (!(await this.#claimOwn(claim))) return;
-      try {
-        if (this.#isOurs()) await remove(this.#files.lock);
-      } finally {
-        await remove(claim);
-      }
+      isGivenBack = await this.#giveBack();
+    } catch (error) {
+      throw failureOf(error, `give back the lock ${this.#files.lock}`);
     } finally {
+      if (!isGivenBack) giveUp(this.#owner);
       await this.#file?.close().catch(ignore);
     }
+  }
+
+  /** @returns false if somebody else is succeeding us, or has. */
+  async #giveBack(): Promise<boolean> {
+    const claim = this.#files.claim(this.#owner.id);
+    if (!(await this.#claimOwn(claim))) return false;
+    try {
+      if (this.#isOurs()) await remove(this.#files.lock);
+    } finally {
+      await remove(claim);
+    }
+    return true;
   }
 
   #isOurs(): boolean {
@@ -126,13 +142,13 @@ export async function acquireLock(files: StoreFiles, options: LockOptions): Prom
     if (file !== undefined) return holdLock(files, owner, file, false);
     const line = await succession(files);
     if (line === undefined) continue;
-    const { root, heir } = line;
+    const { root, heir, living } = line;
     if (root.id !== heir.id && judge(heir) !== 'dead') {
       if (performance.now() > giveUpAt) throw lockedBy(heir, files);
       await delay(5);
     } else {
-      const tookOver = judge(heir) !== 'dead';
-      if (tookOver && !options.takeOver) throw lockedBy(heir, files);
+      const tookOver = living !== undefined;
+      if (tookOver && !options.takeOver) throw lockedBy(living, files);
       const file = await succeed(heir, tookOver ? { ...owner, tookOver } : owner, files, options);
       if (file !== undefined) return holdLock(files, owner, file, tookOver);
     }
@@ -152,6 +168,7 @@ async function succeed(heir: Owner, owner: Owner, files: StoreFiles, options: Lo
   } catch (error) {
     // A claim that a living process leaves behind would keep everyone out.
     await remove(claim).catch(ignore);
+    giveUp(owner);
     throw error;
   }
 }
@@ -206,13 +223,16 @@ interface Succession {
   readonly root: Owner;
   /** Who is entitled to replace it: the last of those who claimed, each from the one before; without claims the root. */
   readonly heir: Owner;
+  /** The last one of them who may still live: behind a claimant who died before he replaced the lock, it may be its owner. */
+  readonly living: Owner | undefined;
 }
 
 /** @returns undefined if there is no lock any more. */
 async function succession(files: StoreFiles): Promise<Succession | undefined> {
   const root = await readOwner(files.lock);
   if (root === undefined) return undefined;
-  return { root, heir: (await heirsOf(root, files)).at(-1) ?? root };
+  const heirs = await heirsOf(root, files);
+  return { root, heir: heirs.at(-1) ?? root, living: heirs.findLast(owner => judge(owner) !== 'dead') };
 }
 
 /** `owner`, who claimed from him, who claimed from that one, and so on. */

@@ -31,10 +31,19 @@ export function thisProcess(id: string, releaseId: string): Owner {
   };
 }
 
+/** The ids of those who ended in this process and could not take their files away: its pid says that they live. */
+const gone = new Set<string>();
+
+/** From now on this process counts the owner as dead, though it lives itself. */
+export function giveUp({ id, releaseId }: Owner): void {
+  gone.add(id).add(releaseId);
+}
+
 /** `unknown`: it is another machine's or another container's process, of which we can see nothing. */
 export type Judgement = 'alive' | 'dead' | 'unknown';
 
 export function judge(owner: Owner): Judgement {
+  if (gone.has(owner.id)) return 'dead';
   const self = thisProcess('', '');
   if (owner.bootId !== self.bootId) return owner.hostname === self.hostname && self.bootId !== '' && owner.bootId !== '' ? 'dead' : 'unknown';
   // Without a boot id (macOS, Windows), only the name tells machines apart.

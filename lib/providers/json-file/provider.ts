@@ -1,6 +1,7 @@
 import { makeDirectory } from '../make-directory.ts';
 import type { OpenContext, Provider, ProviderSession } from '../provider.ts';
 import { defaultFileMode, Disk } from './disk.ts';
+import { ignore } from './durable-file.ts';
 import { failureOf } from './failure.ts';
 import type { StoreFiles } from './file-names.ts';
 import { locate } from './locate.ts';
@@ -49,7 +50,7 @@ async function open(storeName: string, context: OpenContext, options: JsonFileSe
   try {
     return await openLocked(storeName, context, options, files, lock);
   } catch (error) {
-    await lock.release();
+    await lock.release().catch(ignore); // the reason of the failure counts
     throw error;
   }
 }

@@ -195,8 +195,8 @@ export class JsonFileSession implements ProviderSession {
     try {
       await this.#lastFold();
     } finally {
-      await disk.turns.run(() => disk.close());
       this.#resets.complete();
+      await disk.turns.run(() => disk.close());
     }
   }
 

@@ -60,10 +60,25 @@ export function failOpens(code: string, when: (path: string) => boolean): () => 
   return replaceAsync('open', original => (...args) => (when(String(args[0])) ? Promise.reject(systemError(code)) : original(...args)));
 }
 
+/** The same of unlinking. */
+export function failUnlinks(code: string, when: (path: string) => boolean): () => void {
+  return replaceAsync('unlink', original => (...args) => (when(String(args[0])) ? Promise.reject(systemError(code)) : original(...args)));
+}
+
+/** The same of every further name that a file is to get. */
+export function failLinks(code: string): () => void {
+  return replaceAsync('link', () => () => Promise.reject(systemError(code)));
+}
+
+/** The same of every asynchronous renaming. */
+export function failRenames(code: string): () => void {
+  return replaceAsync('rename', () => () => Promise.reject(systemError(code)));
+}
+
 type AsyncCall = (...args: readonly unknown[]) => Promise<unknown>;
 
 /** Puts another function in the place of one of node:fs/promises, for everyone, until the test is over or the result is called. */
-function replaceAsync(name: 'open' | 'stat' | 'unlink', replacement: (original: AsyncCall) => AsyncCall): () => void {
+function replaceAsync(name: 'link' | 'open' | 'rename' | 'stat' | 'unlink', replacement: (original: AsyncCall) => AsyncCall): () => void {
   const original = promises[name] as AsyncCall;
   const put = (call: AsyncCall): void => {
     Object.assign(promises, { [name]: call });

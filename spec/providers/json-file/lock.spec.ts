@@ -3,10 +3,12 @@ import { readdirSync } from 'node:fs';
 import { copyFile, link, readFile, rm, writeFile } from 'node:fs/promises';
 import { hostname } from 'node:os';
 import { join } from 'node:path';
-import { StoreLockedError } from 'rx-persistify';
+import { ProviderError, StoreLockedError } from 'rx-persistify';
+import { jsonFile } from 'rx-persistify/json-file';
 import { describe, expect, it, vi } from 'vitest';
 
 import { Child } from './child.ts';
+import { failLinks, failRenames, failUnlinks } from './faults.ts';
 import { filesIn, scratch, stateOf, Store, textsIn } from './store.ts';
 
 describe('the lock', () => {
@@ -32,6 +34,40 @@ describe('the lock', () => {
     const directory = await scratch();
     await writeFile(join(directory, 'prefs.json'), 'no JSON');
     await expect(Store.open(directory)).rejects.toThrow('damaged');
+    await writeFile(join(directory, 'prefs.json'), '{"a":1}');
+    expect(await textsIn(directory)).toEqual({ a: '1' });
+  });
+
+  it('that cannot be given back is told as such, and keeps nobody of this process out for that', async () => {
+    const directory = await scratch();
+    const open = () => jsonFile({ directory }).open('prefs', { writer: 'w', report: () => undefined });
+    const session = await open();
+    const heal = failLinks('EACCES');
+    const error: unknown = await session.close().catch((reason: unknown) => reason);
+    heal();
+    expect(error).toBeInstanceOf(ProviderError);
+    expect(String(error)).toContain(`give back the lock ${join(directory, 'prefs.json.lock')}`);
+    await (await open()).close();
+    expect(await filesIn(directory)).toEqual(['prefs.json']);
+  });
+
+  it('of which only the claim was made in giving it back keeps nobody of this process out', async () => {
+    const directory = await scratch();
+    const open = () => jsonFile({ directory }).open('prefs', { writer: 'w', report: () => undefined });
+    const session = await open();
+    const heal = failUnlinks('EIO', path => path.endsWith('.lock'));
+    await expect(session.close()).rejects.toThrow(ProviderError);
+    heal();
+    await (await open()).close();
+    expect(await filesIn(directory)).toEqual(['prefs.json']);
+  });
+
+  it('does not hide, when it cannot be given back, why an open failed', async () => {
+    const directory = await scratch();
+    await writeFile(join(directory, 'prefs.json'), 'no JSON');
+    const heal = failUnlinks('EIO', path => path.endsWith('.lock'));
+    await expect(Store.open(directory)).rejects.toThrow('damaged');
+    heal();
     await writeFile(join(directory, 'prefs.json'), '{"a":1}');
     expect(await textsIn(directory)).toEqual({ a: '1' });
   });
@@ -153,6 +189,20 @@ describe('the lock', () => {
 });
 
 describe('a takeover', () => {
+  it('that fails and leaves its claim behind keeps nobody out, but does not open the way to the living owner either', async () => {
+    const store = await Store.open(await scratch());
+    const heals = [failRenames('EIO'), failUnlinks('EIO', path => path.endsWith('.lock'))];
+    await expect(Store.open(store.directory, { takeOver: true })).rejects.toThrow('EIO');
+    for (const heal of heals.reverse()) heal();
+    await expect(Store.open(store.directory)).rejects.toThrow(StoreLockedError);
+    const taker = await Store.open(store.directory, { takeOver: true });
+    await expect(store.set('a', '"lost"')).rejects.toThrow('taken over');
+    await store.close();
+    await taker.set('a', '1');
+    await taker.close();
+    expect(await filesIn(store.directory)).toEqual(['prefs.json']);
+  });
+
   it('displaces a living owner, whose next write fails before it is acknowledged', async () => {
     const [owner, directory] = [await Child.start(), await scratch()];
     await owner.tell('open', { directory });
