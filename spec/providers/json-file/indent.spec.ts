@@ -14,6 +14,12 @@ describe('indented', () => {
   it('keeps tokens that a parser would not', () => {
     expect(indented('{"a":1.0,"a":12345678901234567890,"b":[]}', 1, 0)).toBe('{\n "a": 1.0,\n "a": 12345678901234567890,\n "b": []\n}');
   });
+
+  it('takes strings and numbers of any length', () => {
+    for (const long of [JSON.stringify('x"\\'.repeat(8_000_000)), '1'.repeat(20_000_000)]) {
+      expect(indented(`[${long}]`, 2, 0) === `[\n  ${long}\n]`).toBe(true);
+    }
+  });
 });
 
 describe('compacted', () => {
