@@ -4,6 +4,7 @@ import type { Change, Status } from '../change.ts';
 import { nextTurn } from '../streams/macrotask.ts';
 import { ChangeLog, type Logged } from './change-log.ts';
 import type { FeedSettings } from './options.ts';
+import { ToldStretches, type Stretch } from './told-stretches.ts';
 
 /** What of a store its feed needs. */
 export interface Served {
@@ -15,19 +16,8 @@ export interface Served {
   jsonOf(key: string): string | undefined;
 }
 
-/** What changed from one place in the log to another. */
-export interface Stretch {
-  /** Changes as JSON texts, joined by commas; empty if there is none that is wanted. */
-  readonly text: string;
-  /** How far it goes. */
-  readonly upTo: number;
-}
-
 /** No event has much more text than this, but for one of a large value, so that a reader who is slow is waited for between two. */
 export const EVENT_LENGTH = 64_000;
-
-/** While nothing changes, readers of many prefixes may come. */
-const MOST_STRETCHES = 100;
 
 /** What all readers of a store share: in which order its keys changed, and word that they did. */
 export class StoreFeed {
@@ -41,8 +31,7 @@ export class StoreFeed {
   readonly #following = new Subscription();
   /** Of one run of this server, and of this opening of the store: `seq` begins anew with either. */
   readonly #epoch = crypto.randomUUID();
-  /** By what was asked: readers who are at the same place are told the same. */
-  readonly #stretches = new Map<string, Stretch>();
+  readonly #stretches = new ToldStretches();
 
   constructor(store: Served, { history, scheduler }: Pick<FeedSettings, 'history' | 'scheduler'>) {
     this.store = store;
@@ -73,10 +62,10 @@ export class StoreFeed {
   /** What changed behind `since` of the keys that begin with `prefix`: all up to `upTo`, or as much as one event has. */
   stretch(since: number, upTo: number, prefix: string): Stretch {
     const asked = `${since} ${upTo} ${prefix}`;
-    let stretch = this.#stretches.get(asked);
-    if (stretch !== undefined) return stretch;
-    if (this.#stretches.size >= MOST_STRETCHES) this.#stretches.clear();
-    this.#stretches.set(asked, (stretch = this.#stretch(since, upTo, prefix)));
+    const told = this.#stretches.find(asked);
+    if (told !== undefined) return told;
+    const stretch = this.#stretch(since, upTo, prefix);
+    this.#stretches.add(asked, stretch);
     return stretch;
   }
 
@@ -117,7 +106,7 @@ export class StoreFeed {
   }
 
   #tell(): void {
-    if (this.#stretches.size > 0) this.#stretches.clear();
+    this.#stretches.clear();
     this.#news.next(undefined);
   }
 }
