@@ -16,13 +16,23 @@ const ECHO_MS = 300;
 /** How long a process that nothing listens for takes at most to die of a signal. */
 const DYING_MS = 100;
 
-/** All that listen, each for its own stores. The last to be done ends the process. */
-const ends = new Set<ProcessEnd>();
+/**
+ * By this a listener for a signal is known as one of ours, also of another copy of this package, whatever its version, as where a
+ * library has brought its own: each would take the other for the program, and leave the end to it. It tells whether stores are being
+ * closed: the last to be done ends the process.
+ */
+const isEnding: unique symbol = Symbol.for('rx-persistify: is ending');
+
+interface EndListener {
+  (): void;
+  readonly [isEnding]: () => boolean;
+}
 
 /** Listens for the end of the process; when it comes, closes the stores, tells what is left, and lets the process end. */
 export class ProcessEnd {
   readonly #config: ProcessEndConfig;
-  readonly #listeners: ReadonlyMap<ExitSignal, () => void>;
+  readonly #listeners: ReadonlyMap<ExitSignal, EndListener>;
+  #isListening = true;
   #closing: Closing | undefined;
   #signal: ExitSignal | undefined;
   #signalledAt = 0;
@@ -30,16 +40,19 @@ export class ProcessEnd {
 
   constructor(config: ProcessEndConfig) {
     this.#config = config;
-    this.#listeners = new Map(config.signals.map((signal) => [signal, () => this.#onSignal(signal)]));
+    this.#listeners = new Map(config.signals.map((signal) => [signal, this.#listenerFor(signal)]));
     // First of all, as a listener that is there once is gone when it has been called.
     for (const [signal, listener] of this.#listeners) process.prependListener(signal, listener);
     process.on('beforeExit', this.#onBeforeExit);
-    ends.add(this);
   }
 
   /** Listens no more. An end that has begun goes on: a signal that was taken must not be lost. */
   takeBack(): void {
     if (this.#closing === undefined) this.#stopListening();
+  }
+
+  #listenerFor(signal: ExitSignal): EndListener {
+    return Object.assign(() => this.#onSignal(signal), { [isEnding]: () => this.#closing !== undefined });
   }
 
   readonly #onBeforeExit = (): void => {
@@ -75,7 +88,7 @@ export class ProcessEnd {
   }
 
   #finish(late: string): void {
-    if (!ends.has(this)) return; // a second signal was quicker
+    if (!this.#isListening) return; // a second signal was quicker
     this.#stopListening();
     try {
       this.#tell(this.#closing?.left(late) ?? []);
@@ -95,28 +108,24 @@ export class ProcessEnd {
   }
 
   #stopListening(): void {
-    ends.delete(this);
+    this.#isListening = false;
     for (const [signal, listener] of this.#listeners) process.off(signal, listener);
     process.off('beforeExit', this.#onBeforeExit);
   }
-
-  /** Whether it is closing stores, and will hear of `signal`, or has. */
-  isEndingBy(signal: ExitSignal): boolean {
-    return this.#closing !== undefined && this.#listeners.has(signal);
-  }
-
-  has(listener: unknown): boolean {
-    return [...this.#listeners.values()].some((own) => own === listener);
-  }
 }
 
+/** Whether others are closing stores, and will hear of `signal`, or have. */
 function isAnotherEnding(signal: ExitSignal): boolean {
-  return [...ends].some((end) => end.isEndingBy(signal));
+  return process.listeners(signal).some((listener) => isEndListener(listener) && listener[isEnding]());
 }
 
 /** Whether something in this program listens for `signal` beside us. */
 function doOthersListen(signal: ExitSignal): boolean {
-  return process.listeners(signal).some((listener) => ![...ends].some((end) => end.has(listener)));
+  return !process.listeners(signal).every(isEndListener);
+}
+
+function isEndListener(listener: object): listener is EndListener {
+  return isEnding in listener;
 }
 
 /** Ends the process as `signal` does that nobody listens for; who has come to listen meanwhile is told instead. */

@@ -1,12 +1,13 @@
 import { execFileSync } from 'node:child_process';
 import { mkdtempSync, rmSync } from 'node:fs';
+import { cp, symlink } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 import { persistify, type Provider } from 'rx-persistify';
 
-import { start, type Outcome, type Running, type Test } from '../demos/run-demo.ts';
+import { start, temporaryDirectory, type Outcome, type Running, type Test } from '../demos/run-demo.ts';
 
 const root = fileURLToPath(new URL('../..', import.meta.url));
 
@@ -59,6 +60,15 @@ export function startAsFirstProcess(test: Test, code: string): Running {
 
 function programArguments(code: string, directory: string): string[] {
   return ['--input-type=module', '--eval', prelude + code, directory];
+}
+
+/** Where a second copy of the built package is, as where a library has brought its own. */
+export async function secondCopy(test: Test): Promise<string> {
+  const directory = await temporaryDirectory(test);
+  await cp(join(root, 'dist'), join(directory, 'dist'), { recursive: true });
+  await cp(join(root, 'package.json'), join(directory, 'package.json'));
+  await symlink(join(root, 'node_modules'), join(directory, 'node_modules'), 'junction');
+  return directory;
 }
 
 /** How a program ends that says nothing of failures. */
