@@ -14,7 +14,7 @@ export interface DatabaseAccess {
 
 export function openDatabase(settings: Required<IndexedDbOptions>): DatabaseAccess {
   const connection = new Connection(settings.database, layout);
-  return { settings, connection, feed: new DatabaseFeed({ database: settings.database, pollMs: settings.pollMs }), parking: new Parking({ connection, ...settings }) };
+  return { settings, connection, feed: new DatabaseFeed({ database: settings.database, pollMs: settings.pollMs }), parking: new Parking(settings) };
 }
 
 export async function closeDatabase({ connection, feed, parking }: DatabaseAccess): Promise<void> {

@@ -3,8 +3,8 @@ import { letGo } from './let-go.ts';
 /** Who wants to hear of commits. */
 export interface FeedListener {
   readonly dictionary: string;
-  /** Commits what pages that were left have parked. */
-  commitParked(): Promise<void>;
+  /** Commits what pages that were left have parked; resolves to whether all of it. Never rejects, as commits are heard all the same. */
+  commitParked(): Promise<boolean>;
   /** Reads what is new; resolves to whether there is more. */
   read(): Promise<boolean>;
   /** It could not be read. */
@@ -22,7 +22,11 @@ interface Looks {
   isDue: boolean;
   /** Whether it is to be seen to what is parked first: now and then, as who parks meanwhile must not have to wait. */
   isForParked: boolean;
+  /** So many polls do not see to it, as there was something in the way: an attempt may be large, and holds up other writes. */
+  pollsToPass: number;
 }
+
+const pollsAfterFailure = 10;
 
 /**
  * Notices commits to a database, and has its listeners read what is new: when it rings, in this tab or another one, and slowly by
@@ -51,7 +55,7 @@ export class DatabaseFeed {
 
   /** Begins to tell, soon. Returns what ends it, and is done when nothing is held for it any more. */
   join(listener: FeedListener): () => Promise<void> {
-    this.#listeners.set(listener, { running: undefined, isDue: false, isForParked: true });
+    this.#listeners.set(listener, { running: undefined, isDue: false, isForParked: true, pollsToPass: 0 });
     if (this.#timer === undefined) {
       this.#timer = setInterval(() => this.#lookForAll(), this.#config.pollMs);
       letGo(this.#timer);
@@ -80,7 +84,8 @@ export class DatabaseFeed {
 
   #lookForAll(): void {
     for (const [listener, looks] of this.#listeners) {
-      looks.isForParked = true;
+      if (looks.pollsToPass > 0) looks.pollsToPass--;
+      else looks.isForParked = true;
       this.#look(listener);
     }
   }
@@ -98,7 +103,7 @@ export class DatabaseFeed {
         looks.isDue = false;
         if (looks.isForParked) {
           looks.isForParked = false;
-          await listener.commitParked();
+          looks.pollsToPass = (await listener.commitParked()) ? 0 : pollsAfterFailure;
         }
         const isMore = await listener.read();
         looks.isDue ||= isMore;

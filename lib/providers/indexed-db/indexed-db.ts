@@ -4,6 +4,7 @@ import { closeDatabase, openDatabase } from './database-access.ts';
 import { Dictionary } from './dictionary.ts';
 import { openDictionary } from './open-dictionary.ts';
 import { settingsFrom, type IndexedDbOptions } from './options.ts';
+import { ParkedBatches } from './parked-batches.ts';
 import { IndexedDbSession } from './session.ts';
 
 /**
@@ -27,10 +28,12 @@ export function indexedDb(options: IndexedDbOptions = {}): Provider {
       const access = await shared.acquire();
       try {
         const dictionary = new Dictionary(storeName, settings.database, context.report);
-        const doing = `Opening ${JSON.stringify(storeName)}`;
-        await access.parking.commit(dictionary, doing);
-        const opened = await access.connection.use((database) => openDictionary(database, dictionary, settings.durability), { doing });
-        return new IndexedDbSession(access, dictionary, opened, context, () => shared.release());
+        const parked = new ParkedBatches(access, dictionary, context.report);
+        // A writer is not forgotten while something of it may be parked, which would be committed once more.
+        const forgetsWriters = await parked.commit();
+        const { durability } = settings;
+        const opened = await access.connection.use((database) => openDictionary(database, dictionary, { durability, forgetsWriters }), { doing: `Opening ${JSON.stringify(storeName)}` });
+        return new IndexedDbSession({ access, dictionary, parked, opened, context, release: () => shared.release() });
       } catch (error) {
         await shared.release();
         throw error;

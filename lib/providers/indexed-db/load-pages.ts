@@ -4,12 +4,12 @@ import type { Connection } from './connection.ts';
 import type { Dictionary } from './dictionary.ts';
 import { placeOf } from './failures.ts';
 import { openDictionary } from './open-dictionary.ts';
-import type { Parking } from './parking.ts';
+import type { ParkedBatches } from './parked-batches.ts';
 import { allBehind, allOf, type Database, type DictionaryRow, type Schema } from './schema.ts';
 
 export interface LoadConfig {
   readonly connection: Connection<Schema>;
-  readonly parking: Parking;
+  readonly parked: ParkedBatches;
   readonly dictionary: Dictionary;
   readonly database: string;
   readonly durability: 'strict' | 'relaxed';
@@ -31,14 +31,14 @@ interface Stretch {
  * what is of up to 50,000 entries is of one moment; behind those, what is committed meanwhile may be among it, and the feed tells it
  * as well.
  */
-export async function* loadPages({ connection, parking, dictionary, database, durability, report }: LoadConfig): AsyncGenerator<Page, void, undefined> {
+export async function* loadPages({ connection, parked, dictionary, database, durability, report }: LoadConfig): AsyncGenerator<Page, void, undefined> {
   const use = { doing: `Loading ${JSON.stringify(dictionary.name)}` };
   const read = (after?: string): Promise<Stretch> => connection.use((opened) => readStretch(opened, dictionary.name, after), use);
-  await parking.commit(dictionary, use.doing);
+  await parked.commit();
   let stretch = await read();
   if (stretch.row === undefined) {
     dictionary.meet(stretch.row);
-    await connection.use((opened) => openDictionary(opened, dictionary, durability), use);
+    await connection.use((opened) => openDictionary(opened, dictionary, { durability, forgetsWriters: false }), use);
     stretch = await read();
   }
   dictionary.meet(stretch.row);

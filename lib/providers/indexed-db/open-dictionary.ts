@@ -13,11 +13,18 @@ export interface Opened {
   readonly isStrict: boolean;
 }
 
-/** Makes the dictionary if it is not there, and forgets writers that are gone. */
-export async function openDictionary(database: Database, dictionary: Dictionary, durability: 'strict' | 'relaxed'): Promise<Opened> {
+export interface Opening {
+  readonly durability: 'strict' | 'relaxed';
+  /** Whether writers that are gone are forgotten. */
+  readonly forgetsWriters: boolean;
+}
+
+/** Makes the dictionary if it is not there. */
+export async function openDictionary(database: Database, dictionary: Dictionary, { durability, forgetsWriters }: Opening): Promise<Opened> {
   const transaction = new DictionaryTransaction(database, dictionary, durability);
   await transaction.run(async () => {
     await transaction.open();
+    if (!forgetsWriters) return;
     const gone = await transaction.writers.index('settledAt').getAllKeys(numbersOf(dictionary.name, 0, Date.now() - writerAgeMs), forgottenWriters);
     await Promise.all(gone.map((key) => transaction.writers.delete(key)));
   });

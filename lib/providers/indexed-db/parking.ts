@@ -1,14 +1,11 @@
 import { unwrap } from 'idb';
 
 import type { Batch } from '../../mutation.ts';
-import { Connection } from './connection.ts';
-import { DictionaryTransaction } from './dictionary-transaction.ts';
-import type { Dictionary } from './dictionary.ts';
+import { Connection, type Use } from './connection.ts';
 import { PageLife } from './page-life.ts';
-import { allOf, parkedLayout, parkedName, type ParkedKey, type ParkedSchema, type Schema } from './schema.ts';
+import { allOf, parkedLayout, parkedName, type ParkedKey, type ParkedSchema } from './schema.ts';
 
 export interface ParkingConfig {
-  readonly connection: Connection<Schema>;
   readonly database: string;
   readonly durability: 'strict' | 'relaxed';
 }
@@ -51,21 +48,24 @@ export class Parking {
     this.#underWay.delete(ended);
   }
 
-  /**
-   * Commits what is parked for a dictionary. It makes the dictionary if it is not there. Where others do the same at the same time, or
-   * have ended in the midst of it, each batch is committed once all the same.
-   */
-  async commit(dictionary: Dictionary, doing: string): Promise<void> {
-    const { connection, durability } = this.#config;
-    const { keys, batches } = await this.#read(dictionary.name, doing);
-    if (keys.length === 0) return;
-    await connection.use(async (database) => {
-      const transaction = new DictionaryTransaction(database, dictionary, durability);
-      await transaction.run(async () => {
-        for (const batch of batches) await transaction.apply(batch);
-      });
-    }, { doing });
-    await this.#remove(keys, doing);
+  /** What is parked for a dictionary, of each writer in the order of its numbers. */
+  read(dictionary: string, use: Use): Promise<readonly Batch[]> {
+    return this.#parked.use(async (database) => {
+      const transaction = database.transaction('parked');
+      const read = Promise.all([transaction.store.getAll(allOf(dictionary)), transaction.done]);
+      transaction.commit();
+      const [batches] = await read;
+      return batches;
+    }, use);
+  }
+
+  remove(dictionary: string, batch: Batch, use: Use): Promise<void> {
+    return this.#parked.use(async (database) => {
+      const transaction = database.transaction('parked', 'readwrite');
+      const removed = Promise.all([transaction.store.delete(keyOf(dictionary, batch)), transaction.done]);
+      transaction.commit();
+      await removed;
+    }, use);
   }
 
   async close(): Promise<void> {
@@ -78,34 +78,14 @@ export class Parking {
     for (const one of underWay) one.isParked = true;
     const parking = this.#parked.use((database) => {
       const transaction = unwrap(database).transaction('parked', 'readwrite', { durability: this.#config.durability });
-      for (const { dictionary, batch } of underWay) transaction.objectStore('parked').put(batch, [dictionary, batch.writer, batch.number]);
+      for (const { dictionary, batch } of underWay) transaction.objectStore('parked').put(batch, keyOf(dictionary, batch));
       transaction.commit();
       return Promise.resolve();
     }, { doing: 'Parking' });
     parking.catch(() => undefined); // a page that lives on commits it all the same, and hears then what is wrong
   }
-
-  #read(dictionary: string, doing: string): Promise<Parked> {
-    return this.#parked.use(async (database) => {
-      const transaction = database.transaction('parked');
-      const read = Promise.all([transaction.store.getAllKeys(allOf(dictionary)), transaction.store.getAll(allOf(dictionary)), transaction.done]);
-      transaction.commit();
-      const [keys, batches] = await read;
-      return { keys, batches };
-    }, { doing });
-  }
-
-  #remove(keys: readonly ParkedKey[], doing: string): Promise<void> {
-    return this.#parked.use(async (database) => {
-      const transaction = database.transaction('parked', 'readwrite');
-      const removed = Promise.all([...keys.map((key) => transaction.store.delete(key)), transaction.done]);
-      transaction.commit();
-      await removed;
-    }, { doing });
-  }
 }
 
-interface Parked {
-  readonly keys: readonly ParkedKey[];
-  readonly batches: readonly Batch[];
+function keyOf(dictionary: string, { writer, number }: Batch): ParkedKey {
+  return [dictionary, writer, number];
 }

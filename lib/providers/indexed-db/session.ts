@@ -10,6 +10,7 @@ import type { Dictionary } from './dictionary.ts';
 import { isEntry, loadPages } from './load-pages.ts';
 import { LogReader } from './log-reader.ts';
 import type { Opened } from './open-dictionary.ts';
+import type { ParkedBatches } from './parked-batches.ts';
 
 /** Keys that are read in one transaction. */
 const readSlice = 500;
@@ -17,27 +18,38 @@ const readSlice = 500;
 /** Chromium takes 133,169,152 bytes a value (ran), of which a text that is not all Latin-1 has two a character. */
 const maxValueBytes = 64_000_000;
 
+export interface SessionConfig {
+  readonly access: DatabaseAccess;
+  readonly dictionary: Dictionary;
+  readonly parked: ParkedBatches;
+  readonly opened: Opened;
+  readonly context: OpenContext;
+  readonly release: () => Promise<void>;
+}
+
 /** One dictionary of the database. */
 export class IndexedDbSession implements ProviderSession {
   readonly capabilities: Capabilities;
   readonly #access: DatabaseAccess;
   readonly #dictionary: Dictionary;
+  readonly #parked: ParkedBatches;
   readonly #context: OpenContext;
   readonly #release: () => Promise<void>;
   readonly #subscriptions = new Subscriptions();
   #closed: Promise<void> | undefined;
 
-  constructor(access: DatabaseAccess, dictionary: Dictionary, { isStrict }: Opened, context: OpenContext, release: () => Promise<void>) {
-    this.capabilities = { shared: true, durability: isStrict ? 'power' : 'process', maxValueBytes };
+  constructor({ access, dictionary, parked, opened, context, release }: SessionConfig) {
+    this.capabilities = { shared: true, durability: opened.isStrict ? 'power' : 'process', maxValueBytes };
     this.#access = access;
     this.#dictionary = dictionary;
+    this.#parked = parked;
     this.#context = context;
     this.#release = release;
   }
 
   load(): AsyncIterable<Page> {
-    const { connection, parking, settings } = this.#access;
-    return loadPages({ connection, parking, dictionary: this.#dictionary, ...settings, report: this.#context.report });
+    const { connection, settings } = this.#access;
+    return loadPages({ connection, parked: this.#parked, dictionary: this.#dictionary, ...settings, report: this.#context.report });
   }
 
   async read(keys: readonly string[]): Promise<readonly Entry[]> {
@@ -79,13 +91,13 @@ export class IndexedDbSession implements ProviderSession {
 
   /** Of this session's own commits it tells the cursor alone. */
   watch(since: Cursor): Observable<Feed> {
-    const { connection, parking, feed } = this.#access;
+    const { connection, feed } = this.#access;
     const doing = `Watching ${JSON.stringify(this.#dictionary.name)}`;
     return this.#subscriptions.watch(({ tell, fail }) => {
       const reader = new LogReader({ dictionary: this.#dictionary, writer: this.#context.writer, since, tell });
       const leave = feed.join({
         dictionary: this.#dictionary.name,
-        commitParked: () => parking.commit(this.#dictionary, doing),
+        commitParked: () => this.#parked.commit(),
         read: () => connection.use((database) => reader.read(database), { doing }),
         fail,
       });

@@ -1,3 +1,4 @@
+import { openDB } from 'idb';
 import { persistify, type Batch } from 'rx-persistify';
 import { flushWhenHidden, indexedDb } from 'rx-persistify/indexed-db';
 import { beforeEach, describe, expect, it, vi } from 'vitest';
@@ -65,6 +66,151 @@ describe('what a page has parked', () => {
     await dictionary.write(set('key', '"new"'));
     await park(database, batch);
     expect(await (await tab(database)()).texts()).toEqual(new Map([['key', '"new"']]));
+    expect(await parked(database)).toBe(0);
+  });
+});
+
+/** From now on there is no room for a value of more than 500 characters; until the returned function is called. */
+function fillDisk(): () => void {
+  const put = Reflect.get(IDBObjectStore.prototype, 'put') as (this: IDBObjectStore, ...args: unknown[]) => IDBRequest<IDBValidKey>;
+  const spy = vi.spyOn(IDBObjectStore.prototype, 'put').mockImplementation(function (this: IDBObjectStore, ...args) {
+    const [row] = args as readonly { readonly json?: string }[];
+    if (this.name === 'entries' && (row?.json ?? '').length > 500) throw new DOMException('The quota has been exceeded.', 'QuotaExceededError');
+    return put.apply(this, args);
+  });
+  return () => spy.mockRestore();
+}
+
+const large = `"${'x'.repeat(1_000)}"`;
+const tooLarge: Batch = { number: 3, writer: 'a page with much', mutations: [set('large', large), set('small')] };
+const behindIt: Batch = { number: 4, writer: 'a page with much', mutations: [set('large', '"newer"')] };
+
+describe('what a page has parked, and there is no room for', () => {
+  it('keeps no dictionary from being opened, read, written and made smaller, and is told once', async () => {
+    const database = freshDatabase();
+    await (await tab(database)()).write(set('a'), set('b'));
+    await park(database, tooLarge);
+    fillDisk();
+    const dictionary = await tab(database)();
+    expect(await dictionary.texts()).toEqual(new Map([['a', '1'], ['b', '1']]));
+    expect(await dictionary.write({ type: 'delete', key: 'a' })).toMatchObject({ version: 2 });
+    expect(await dictionary.session.read?.(['a', 'b'])).toMatchObject([{ key: 'b' }]);
+    expect(await dictionary.texts()).toEqual(new Map([['b', '1']]));
+    expect(dictionary.reported.map(String)).toEqual([
+      expect.stringMatching(/^ProviderError: Saving what a page has parked for "prefs" in the IndexedDB database "database \d+" failed: The quota has been exceeded \(QuotaExceededError\); this site may store no more: delete some/),
+    ]);
+    expect(await parked(database)).toBe(1);
+  });
+
+  it('is committed by a later look, when there is', async () => {
+    const database = freshDatabase();
+    await tab(database)();
+    await park(database, tooLarge);
+    const makeRoom = fillDisk();
+    const dictionary = await tab(database, { pollMs: 20 })();
+    const told = new Told(dictionary);
+    await dictionary.write(set('a'));
+    await told.reaches(1);
+    makeRoom();
+    await told.reaches(2);
+    expect(told.lines[1]).toBe(`2 large=${large} small=1`);
+    await expect.poll(() => parked(database)).toBe(0);
+  });
+
+  it('is not attempted with every look, as that holds up other writes', async () => {
+    const database = freshDatabase();
+    const dictionary = await tab(database, { pollMs: 10 })();
+    fillDisk();
+    await park(database, tooLarge);
+    const told = new Told(dictionary);
+    await expect.poll(() => dictionary.reported.length).toBe(1);
+    const begun = vi.spyOn(IDBDatabase.prototype, 'transaction');
+    const countOf = (mode: IDBTransactionMode): number => begun.mock.calls.filter(([names, asked = 'readonly']) => asked === mode && names !== 'parked').length;
+    await expect.poll(() => countOf('readonly')).toBeGreaterThan(40);
+    expect(countOf('readwrite')).toBeLessThan(8);
+    told.leave();
+  });
+
+  it('keeps no tab that is open from hearing of commits', async () => {
+    const database = freshDatabase();
+    const [hearing, writing] = [await tab(database, { pollMs: 20 })(), await tab(database)()];
+    const told = new Told(hearing);
+    fillDisk();
+    await park(database, tooLarge);
+    await expect.poll(() => hearing.reported.length).toBe(1);
+    await writing.write(set('a'));
+    await told.reaches(1);
+    await writing.write(set('b'));
+    await told.reaches(2);
+    expect(told.errors).toEqual([]);
+    expect(hearing.reported).toHaveLength(1);
+  });
+
+  it('holds back what the same page has parked behind it, and of no other', async () => {
+    const database = freshDatabase();
+    await tab(database)();
+    await park(database, tooLarge);
+    await park(database, behindIt);
+    await park(database, { ...ofThePast, writer: 'a page before it' });
+    await park(database, { ...ofThePast, writer: 'z, a page behind it', mutations: [set('other')] });
+    const makeRoom = fillDisk();
+    expect(await (await tab(database)()).texts()).toEqual(new Map([['draft', '"left"'], ['other', '1']]));
+    expect(await parked(database)).toBe(2);
+    makeRoom();
+    expect(await (await tab(database)()).texts()).toEqual(new Map([['draft', '"left"'], ['large', '"newer"'], ['other', '1'], ['small', '1']]));
+    expect(await parked(database)).toBe(0);
+  });
+
+  it('is told again when there was room, and is none again', async () => {
+    const database = freshDatabase();
+    await tab(database)();
+    await park(database, tooLarge);
+    const makeRoom = fillDisk();
+    const dictionary = await tab(database)();
+    makeRoom();
+    await dictionary.texts();
+    fillDisk();
+    await park(database, { ...tooLarge, number: 5 });
+    await dictionary.texts();
+    await dictionary.texts();
+    expect(dictionary.reported).toHaveLength(2);
+  });
+});
+
+describe('a database for what is parked that cannot be opened', () => {
+  /** Something else has its name. */
+  async function occupy(database: string): Promise<void> {
+    const other = await openDB(`${database} parked`, 10, { upgrade: (opened) => void opened.createObjectStore('something else') });
+    other.close();
+  }
+
+  it('keeps no dictionary from being opened, read, written and heard of, and is told once', async () => {
+    const database = freshDatabase();
+    await occupy(database);
+    const dictionary = await tab(database, { pollMs: 20 })();
+    const told = new Told(dictionary);
+    await dictionary.write(set('a'));
+    await told.reaches(1);
+    await (await tab(database)()).write(set('b'));
+    await told.reaches(2);
+    expect(await dictionary.texts()).toEqual(new Map([['a', '1'], ['b', '1']]));
+    expect(dictionary.reported.map(({ message }) => message)).toEqual([expect.stringMatching(/^the IndexedDB database "database \d+ parked" holds something else/)]);
+  });
+
+  it('has no writer be forgotten meanwhile, so that what it holds is not committed again', async () => {
+    const database = freshDatabase();
+    const past = await tab(database)();
+    const batch = past.batch(set('key', '"old"'));
+    await past.send(batch);
+    await park(database, batch);
+    vi.spyOn(Date, 'now').mockReturnValue(Date.now() + 8 * 24 * 3_600_000);
+    vi.spyOn(IDBFactory.prototype, 'open').mockImplementationOnce(() => {
+      throw new DOMException('', 'UnknownError');
+    });
+    const dictionary = await tab(database)();
+    expect(dictionary.reported).toHaveLength(1);
+    await dictionary.write(set('key', '"new"'));
+    expect(await dictionary.texts()).toEqual(new Map([['key', '"new"']]));
     expect(await parked(database)).toBe(0);
   });
 });
