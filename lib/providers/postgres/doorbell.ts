@@ -17,12 +17,14 @@ const closePatienceMs = 2_000;
  * of the cluster wait for one another. Who does not hear it looks by himself, a little later.
  */
 export class Doorbell {
-  readonly #connections: Connections;
+  readonly #connections: Pick<Connections, 'use'>;
   readonly #rung = new Set<string>();
-  readonly #abandoning = new AbortController();
   #ringing: Promise<void> | undefined;
+  /** Gives up the ring under way. */
+  #giveUp: () => void = () => undefined;
+  #isAbandoned = false;
 
-  constructor(connections: Connections) {
+  constructor(connections: Pick<Connections, 'use'>) {
     this.#connections = connections;
   }
 
@@ -33,23 +35,42 @@ export class Doorbell {
 
   /** Done when what was rung is told, or cannot be told in time. */
   async close(): Promise<void> {
-    const timer = setTimeout(() => this.#abandoning.abort(), closePatienceMs);
+    const timer = setTimeout(() => {
+      this.#isAbandoned = true;
+      this.#giveUp();
+    }, closePatienceMs);
     await this.#ringing;
     clearTimeout(timer);
   }
 
   async #ring(): Promise<void> {
-    while (this.#rung.size > 0) {
+    while (this.#rung.size > 0 && !this.#isAbandoned) {
       const payloads = [...this.#rung];
       this.#rung.clear();
-      // There is nothing to be durable.
-      const text = `SELECT set_config('synchronous_commit', 'off', true), pg_notify('${channel}', p) FROM unnest($1::text[]) AS s (p)`;
-      const statement = { text, values: [payloads], rowMode: 'array' } as const;
-      const signal = AbortSignal.any([this.#abandoning.signal, AbortSignal.timeout(patienceMs)]);
-      await this.#connections.use((client) => client.query(statement), { doing: 'Notifying', signal }).catch(() => undefined);
+      await this.#tell(payloads);
       await delay(paceMs);
     }
     this.#ringing = undefined;
+  }
+
+  /**
+   * Never rejects: nothing was lost, and nobody hears it. Each time has a signal of its own; one for all times, with
+   * `AbortSignal.any`, holds a trace of each for good in Node 20, until there is room for no more.
+   */
+  async #tell(payloads: readonly string[]): Promise<void> {
+    const giving = new AbortController();
+    this.#giveUp = () => giving.abort();
+    const timer = setTimeout(this.#giveUp, patienceMs).unref();
+    try {
+      // There is nothing to be durable.
+      const text = `SELECT set_config('synchronous_commit', 'off', true), pg_notify('${channel}', p) FROM unnest($1::text[]) AS s (p)`;
+      const statement = { text, values: [payloads], rowMode: 'array' } as const;
+      await this.#connections.use((client) => client.query(statement), { doing: 'Notifying', signal: giving.signal });
+    } catch {
+      // Who was not told looks by himself, a little later.
+    } finally {
+      clearTimeout(timer);
+    }
   }
 }
 
