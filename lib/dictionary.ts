@@ -10,7 +10,7 @@ import { Limits } from './limits.ts';
 import { Looks } from './looks.ts';
 import { loadedEntry, takeUp } from './loading.ts';
 import { providerFailure } from './provider-failure.ts';
-import type { CommitFeed, ProviderSession } from './providers/provider.ts';
+import type { CommitFeed, Cursor, ProviderSession } from './providers/provider.ts';
 import { RemoteCommits } from './remote-commits.ts';
 import { Saver } from './saver.ts';
 import type { Settings } from './settings.ts';
@@ -37,8 +37,8 @@ export interface Kind {
   readonly isPartial: boolean;
   /** All entries that memory has and reads see. */
   readonly entries: () => readonly (readonly [string, unknown])[];
-  /** Reads from storage what memory has of it. Resolves to the version read, and to what makes it the base and returns what reads see change. */
-  readonly read: () => Promise<{ readonly version: number; readonly rebase: (discardRevision: number) => readonly Difference<unknown>[] }>;
+  /** Reads from storage what memory has of it. Resolves to the place read, and to what makes it the base and returns what reads see change. */
+  readonly read: () => Promise<{ readonly place: Cursor; readonly rebase: (discardRevision: number) => readonly Difference<unknown>[] }>;
   /** Whether memory is to have a key that another process writes, where it has not. */
   readonly isWanted: (key: string) => boolean;
   /** Told of each key that was written in this process; `undefined`: all were. */
@@ -144,10 +144,10 @@ export class Dictionary {
     this.status$ = this.#saver.status$;
   }
 
-  /** From now on what has ended expires, and what others commit after `version` is heard of. */
-  start(version: number): void {
+  /** From now on what has ended expires, and what others commit after `place` is heard of. */
+  start(place: Cursor): void {
     if (this.#closed !== undefined) return;
-    this.#follow(version);
+    this.#follow(place);
     const { lifetimes } = this.layers;
     const { scheduler } = this.settings;
     this.#running.add(expireKeys({ nextAt: this.writes.nextExpiryAt, sooner$: lifetimes.sooner$, step: () => this.writes.expireSome(), scheduler, pause$: concat(this.#saver.room$.pipe(ignoreElements()), nextTurn(scheduler)) }).subscribe());
@@ -283,12 +283,12 @@ export class Dictionary {
   }
 
   /** Reads storage, and makes it the base; what is not saved up to `discardRevision` goes. */
-  async #readAnew(discardRevision: number, origin: Origin): Promise<number> {
-    let versionRead = 0;
+  async #readAnew(discardRevision: number, origin: Origin): Promise<Cursor> {
+    let read: Cursor = { version: 0 };
     await this.#readBetween(async () => {
-      const { version, rebase } = await this.#kind.read();
-      versionRead = version;
-      this.#remote?.readAnew(version);
+      const { place, rebase } = await this.#kind.read();
+      read = place;
+      this.#remote?.readAnew(place.version);
       const unsaved = this.layers.unsavedKeys();
       const known = new Map(this.layers.quarantined);
       const differences = rebase(discardRevision);
@@ -296,14 +296,14 @@ export class Dictionary {
       this.writes.tellDifferences(differences, origin);
       this.tellQuarantined(known);
     });
-    return versionRead;
+    return read;
   }
 
-  #follow(version: number): void {
+  #follow(place: Cursor): void {
     const { layers, session, settings } = this;
-    if (session.capabilities.shared && session.watch !== undefined) this.#remote = new RemoteCommits({ layers, textOf: settings.format.toText, isWanted: this.#kind.isWanted }, version);
+    if (session.capabilities.shared && session.watch !== undefined) this.#remote = new RemoteCommits({ layers, textOf: settings.format.toText, isWanted: this.#kind.isWanted }, place.version);
     const following = followFeed({
-      version,
+      place,
       watch: (since) => session.watch?.(since) ?? EMPTY,
       onCommit: (commit) => this.#committed(commit),
       readAnew: () => this.#readAnew(0, 'remote'),

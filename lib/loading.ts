@@ -2,7 +2,7 @@ import type { Quarantined } from './change.ts';
 import { CorruptDataError, LoadError, PersistifyError, ProviderError } from './errors.ts';
 import { checkKey } from './key.ts';
 import type { LoadedEntry } from './layers.ts';
-import type { Entry, ProviderSession } from './providers/provider.ts';
+import type { Cursor, Entry, Page, ProviderSession } from './providers/provider.ts';
 import type { ValueFormat } from './value-format.ts';
 
 /** What takes up what is loaded. */
@@ -12,20 +12,25 @@ export interface LoadTarget {
 }
 
 /**
- * Reads every entry, and hands over its value, or why there is none. Resolves to the version read.
+ * Reads every entry, and hands over its value, or why there is none. Resolves to the place read.
  * @throws LoadError if storage cannot be read.
  */
-export async function loadAll(session: ProviderSession, format: ValueFormat, target: LoadTarget): Promise<number> {
-  let version = 0;
+export async function loadAll(session: ProviderSession, format: ValueFormat, target: LoadTarget): Promise<Cursor> {
+  let place: Cursor = { version: 0 };
   try {
     for await (const page of session.load()) {
-      version = page.version;
+      place = placeOf(page);
       for (const entry of page.entries) takeUp(entry, format, target);
     }
   } catch (error) {
     throw asLoadError(error);
   }
-  return version;
+  return place;
+}
+
+/** The place in the order of commits that a page is of. */
+export function placeOf({ version, writer, number }: Page): Cursor {
+  return { version, ...(writer !== undefined && { writer }), ...(number !== undefined && { number }) };
 }
 
 /** As `open` and `reload` throw it. A provider's word that data is damaged or locked stands as it is. */

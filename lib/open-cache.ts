@@ -10,11 +10,11 @@ import { CorruptDataError } from './errors.ts';
 import { checkKey } from './key.ts';
 import { KeyReads } from './key-reads.ts';
 import type { LoadedEntry } from './layers.ts';
-import { asLoadError, loadedEntry, takeUp } from './loading.ts';
+import { asLoadError, loadedEntry, placeOf, takeUp } from './loading.ts';
 import { checkTtlMs } from './options.ts';
 import { isMortal, type Entry as MemoryEntry } from './overlay.ts';
 import { providerFailure } from './provider-failure.ts';
-import type { Entry } from './providers/provider.ts';
+import type { Cursor, Entry } from './providers/provider.ts';
 import { Recency } from './recency.ts';
 import type { CacheSettings } from './settings.ts';
 import type { CloseOptions, SetOptions, WaitOptions } from './store.ts';
@@ -75,24 +75,24 @@ export class OpenCache implements Cache<Record<string, unknown>> {
     });
   }
 
-  /** From now on what has ended expires, what is not used leaves memory, and what others commit after `version` is heard of. */
-  start(version: number): void {
+  /** From now on what has ended expires, what is not used leaves memory, and what others commit after `place` is heard of. */
+  start(place: Cursor): void {
     const { dictionary } = this;
     const { nextAt, sooner$, step } = this.#recency;
     const { scheduler } = dictionary.settings;
-    dictionary.start(version);
+    dictionary.start(place);
     this.#running.add(expireKeys({ nextAt, sooner$, step, scheduler, pause$: nextTurn(scheduler) }).subscribe());
     if (!dictionary.writes.isReadOnly) this.#running.add(new Sweep(dictionary).start());
   }
 
-  /** Nothing is loaded; resolves to the version of what is stored. */
-  async load(): Promise<number> {
+  /** Nothing is loaded; resolves to the place of what is stored. */
+  async load(): Promise<Cursor> {
     try {
-      for await (const { version } of this.dictionary.session.load()) return version;
+      for await (const page of this.dictionary.session.load()) return placeOf(page);
     } catch (error) {
       throw asLoadError(error);
     }
-    return 0;
+    return { version: 0 };
   }
 
   get status(): Status {
@@ -398,7 +398,7 @@ export class OpenCache implements Cache<Record<string, unknown>> {
   async #readKept(): ReturnType<Kind['read']> {
     const { layers, settings } = this.dictionary;
     this.#reads.outdateAll();
-    const version = await this.load();
+    const place = await this.load();
     const keys = new Set([...layers.view.keys(), ...this.#followed.keys()]);
     const before = new Map(layers.view);
     const stored = await this.#reads.all([...keys]);
@@ -411,7 +411,7 @@ export class OpenCache implements Cache<Record<string, unknown>> {
       this.#recency.adopt(same);
       return differences;
     };
-    return { version, rebase };
+    return { place, rebase };
   }
 
   #reportUnread(key: string, error: unknown): void {

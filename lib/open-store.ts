@@ -6,6 +6,7 @@ import { visibleEntries, visibleKeys, visibleValues } from './entries-view.ts';
 import type { LoadedEntry } from './layers.ts';
 import { loadAll, loadedEntry } from './loading.ts';
 import { checkTtlMs } from './options.ts';
+import type { Cursor } from './providers/provider.ts';
 import type { CloseOptions, SetOptions, Store, WaitOptions } from './store.ts';
 
 /** A dictionary that is in memory as a whole, behind its typed face. */
@@ -31,8 +32,8 @@ export class OpenStore implements Store<Record<string, unknown>> {
     this.status$ = dictionary.status$;
   }
 
-  /** Fills the store with what is stored, once, before anybody has it. Resolves to the version read. */
-  load(): Promise<number> {
+  /** Fills the store with what is stored, once, before anybody has it. Resolves to the place read. */
+  load(): Promise<Cursor> {
     const { layers, session, settings } = this.dictionary;
     layers.startOver();
     return loadAll(session, settings.format, {
@@ -41,9 +42,9 @@ export class OpenStore implements Store<Record<string, unknown>> {
     });
   }
 
-  /** From now on what has ended expires, and what others commit after `version` is heard of. */
-  start(version: number): void {
-    this.dictionary.start(version);
+  /** From now on what has ended expires, and what others commit after `place` is heard of. */
+  start(place: Cursor): void {
+    this.dictionary.start(place);
   }
 
   get size(): number {
@@ -186,10 +187,10 @@ export class OpenStore implements Store<Record<string, unknown>> {
     const { layers, session, settings } = this.dictionary;
     const entries = new Map<string, LoadedEntry<unknown>>();
     const quarantined = new Map<string, Quarantined>();
-    const version = await loadAll(session, settings.format, {
+    const place = await loadAll(session, settings.format, {
       entry: (entry, value) => entries.set(entry.key, loadedEntry(entry, value)),
       quarantined: (bad) => quarantined.set(bad.key, bad),
     });
-    return { version, rebase: (discardRevision) => layers.rebase(entries, quarantined, discardRevision, settings.format.toText) };
+    return { place, rebase: (discardRevision) => layers.rebase(entries, quarantined, discardRevision, settings.format.toText) };
   }
 }

@@ -11,7 +11,7 @@ import { OpenCache } from './open-cache.ts';
 import { OpenStore } from './open-store.ts';
 import { checkOption, checkOptions, checkProvider, type BatchOptions, type CacheOptions, type LimitOptions, type RetryOptions, type StoreOptions, type TtlOptions } from './options.ts';
 import { checkSession, isRetryable } from './provider-failure.ts';
-import type { Provider, ProviderSession } from './providers/provider.ts';
+import type { Cursor, Provider, ProviderSession } from './providers/provider.ts';
 import { cacheSettingsFrom, settingsFrom, type Settings } from './settings.ts';
 import type { Store, WaitOptions } from './store.ts';
 import { backoff } from './streams/backoff.ts';
@@ -205,7 +205,7 @@ async function openDictionary(provider: Provider, name: string, settings: Settin
   let report = (error: PersistifyError): void => void early.push(error);
   const session = await openSession(provider, name, settings, { writer, report: (error) => report(error) });
   let opened: OpenStore | OpenCache;
-  let version: number;
+  let place: Cursor;
   try {
     checkSession(session, provider.name);
     const config = { name, session, writer, settings, onClosed };
@@ -213,7 +213,7 @@ async function openDictionary(provider: Provider, name: string, settings: Settin
       throw new OptionsError(`openCache(${JSON.stringify(name)}): the provider ${provider.name} cannot read single keys, which a cache needs. Take another, such as sqlite, or open(${JSON.stringify(name)}).`);
     }
     opened = cache === undefined ? new OpenStore(config) : new OpenCache(config, cacheSettingsFrom(cache));
-    version = await firstValueFrom(defer(() => opened.load()).pipe(backoff({ ...settings.retry, scheduler: settings.scheduler, random: Math.random, retryable: (error) => isRetryable(causeOf(error)), onRetry: () => undefined })));
+    place = await firstValueFrom(defer(() => opened.load()).pipe(backoff({ ...settings.retry, scheduler: settings.scheduler, random: Math.random, retryable: (error) => isRetryable(causeOf(error)), onRetry: () => undefined })));
   } catch (error) {
     await letGo(session, settings);
     throw error;
@@ -224,7 +224,7 @@ async function openDictionary(provider: Provider, name: string, settings: Settin
     report = (error) => dictionary.report('provider', error);
     dictionary.tellQuarantined();
   });
-  opened.start(version);
+  opened.start(place);
   return opened;
 }
 

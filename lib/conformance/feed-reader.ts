@@ -16,8 +16,8 @@ export class FeedReader {
 
   /** From what the session loads now. */
   static async fromLoad(dictionary: OpenDictionary): Promise<FeedReader> {
-    const { version, entries } = await dictionary.load();
-    const reader = new FeedReader(dictionary, { version });
+    const { place, entries } = await dictionary.load();
+    const reader = new FeedReader(dictionary, place);
     for (const entry of entries.values()) reader.#apply(entry);
     return reader;
   }

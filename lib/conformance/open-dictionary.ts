@@ -1,11 +1,13 @@
 import type { PersistifyError } from '../errors.ts';
 import type { Batch, BatchResult, Mutation, SetMutation } from '../mutation.ts';
-import type { Entry, Page, Provider, ProviderSession } from '../providers/provider.ts';
+import type { Cursor, Entry, Page, Provider, ProviderSession } from '../providers/provider.ts';
 import { equal, fail, inTime, isAbove, isAtLeast, isTrue, show } from './assertions.ts';
 
 /** A dictionary as `load` told it. */
 export interface Loaded {
   readonly version: number;
+  /** What the feed is to go on behind. */
+  readonly place: Cursor;
   readonly entries: ReadonlyMap<string, Entry>;
 }
 
@@ -68,18 +70,19 @@ export class OpenDictionary {
 
   async load(): Promise<Loaded> {
     const entries = new Map<string, Entry>();
-    let version: number | undefined;
+    let place: Cursor | undefined;
     for await (const page of this.session.load()) {
-      version ??= page.version;
-      equal(page.version, version, 'the version of a later page of `load`');
+      const { version, writer, number } = page;
+      place ??= { version, ...(writer !== undefined && { writer }), ...(number !== undefined && { number }) };
+      equal([version, writer, number], [place.version, place.writer, place.number], 'the place of a later page of `load`');
       for (const entry of page.entries) {
         isTrue(!entries.has(entry.key), 'each key comes once in `load`', entry.key);
         checkEntry(entry, page);
         entries.set(entry.key, entry);
       }
     }
-    if (version === undefined) fail('the pages of `load`: expected at least one, but got none');
-    return { version, entries };
+    if (place === undefined) fail('the pages of `load`: expected at least one, but got none');
+    return { version: place.version, place, entries };
   }
 
   /** The stored texts by key. */

@@ -94,11 +94,20 @@ export const watching: Chapter = {
     test('tells what was committed between the load and the subscription', async bench => {
       const [watcher, writer] = await openTwo(bench);
       await writer.set('before', '1');
-      const { version } = await watcher.load();
+      const { place } = await watcher.load();
       const next = await writer.set('between', '2');
-      const feed = new FeedReader(watcher, { version });
+      const feed = new FeedReader(watcher, place);
       await feed.reaches(next);
       equalContents(feed.texts, new Map([['between', '2']]), 'what the feed told');
+    });
+
+    test('names who committed what is loaded, where it does, as the feed does', async bench => {
+      const [watcher, writer] = await openTwo(bench);
+      const feed = await FeedReader.fromLoad(watcher);
+      await feed.reaches(await writer.set('key', '1'));
+      const { version, writer: by, number } = (await watcher.load()).place;
+      const told = feed.commits.at(-1)?.cursor;
+      equal([version, by ?? told?.writer, number ?? told?.number], [told?.version, told?.writer, told?.number], 'the place of `load`');
     });
 
     test('goes on behind the cursor of an earlier subscription', async bench => {

@@ -102,10 +102,11 @@ class MemorySession implements ProviderSession {
   }
 
   async *load(): AsyncGenerator<Page, void, undefined> {
-    const { version, table } = this.#dictionary;
+    const { version, log, table } = this.#dictionary;
+    const place = log.at(-1)?.cursor ?? { version };
     const entries = [...table.values()]; // a snapshot: the table may change between two pages
     for (let from = 0; from === 0 || from < entries.length; from += PAGE_SIZE) {
-      yield await Promise.resolve({ version, entries: entries.slice(from, from + PAGE_SIZE) });
+      yield await Promise.resolve({ ...place, entries: entries.slice(from, from + PAGE_SIZE) });
     }
   }
 

@@ -33,7 +33,11 @@ export interface ProviderSession {
    * then, until it closes. Never errors.
    */
   readonly status$?: Observable<Status>;
-  /** Every entry, in pages. `version` is the dictionary's, read before the first page, and the same in each page; there is at least one page, if an empty one. */
+  /**
+   * Every entry, in pages. Each names the dictionary's place, read before the first page, and the same in each; there is at least one
+   * page, if an empty one. Where storage knows it, that is the whole of a cursor, so that `watch` behind it notices a storage that was
+   * restored, or failed over, and has come as far again.
+   */
   load(): AsyncIterable<Page>;
   /** The entries of these keys; absent ones are left out of the answer. */
   read?(keys: readonly string[]): Promise<readonly Entry[]>;
@@ -85,9 +89,8 @@ export interface Entry {
 }
 
 /** A part of the answer to `load`. */
-export interface Page {
+export interface Page extends Cursor {
   readonly entries: readonly Entry[];
-  readonly version: number;
 }
 
 /** A place in the order of commits: the version, and who wrote it, so that a restored or failed-over storage is noticed. */

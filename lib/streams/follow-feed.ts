@@ -5,13 +5,13 @@ import { jitteredDelay } from './backoff.ts';
 import { quietTimer } from './quiet-timer.ts';
 
 export interface FollowConfig {
-  /** What was read up to now. */
-  readonly version: number;
+  /** Up to where storage was read. */
+  readonly place: Cursor;
   readonly watch: (since: Cursor) => Observable<Feed>;
   /** Told of each commit, in order. */
   readonly onCommit: (commit: CommitFeed) => void;
-  /** Reads storage anew; resolves to the version read. */
-  readonly readAnew: () => Promise<number>;
+  /** Reads storage anew; resolves to the place read. */
+  readonly readAnew: () => Promise<Cursor>;
   /** Told when the feed broke, or storage could not be read. */
   readonly onError: (error: unknown) => void;
   /** The bound of the first wait after it broke, in milliseconds; it doubles. */
@@ -25,16 +25,16 @@ export interface FollowConfig {
  * Follows what is committed, from where it was read. A feed that breaks or ends is taken up again with backoff; one that
  * cannot go on from where it was (`reset`) has storage read anew. Emits nothing and never ends.
  */
-export function followFeed({ version, watch, onCommit, readAnew, onError, delayMs, maxDelayMs, random, scheduler }: FollowConfig): Observable<never> {
-  let since: Cursor = { version };
+export function followFeed({ place, watch, onCommit, readAnew, onError, delayMs, maxDelayMs, random, scheduler }: FollowConfig): Observable<never> {
+  let since = place;
   /** Storage is to be read anew. */
   let isLost = false;
   /** In a row. */
   let failures = 0;
 
   const reading$ = defer(() => (isLost ? readAnew() : EMPTY)).pipe(
-    concatMap((versionRead) => {
-      since = { version: versionRead };
+    concatMap((placeRead) => {
+      since = placeRead;
       isLost = false;
       failures = 0;
       return EMPTY;

@@ -1,12 +1,12 @@
-import type { Entry, Page } from '../provider.ts';
+import type { Cursor, Entry, Page } from '../provider.ts';
 import type { Connections } from './connections.ts';
-import { entryOf, numberOf } from './rows.ts';
+import { entryOf, numberOf, textOf } from './rows.ts';
 import type { DataSql } from './statements.ts';
 
 export interface LoadConfig {
   readonly connections: Connections;
   readonly data: DataSql;
-  /** The statement that tells the version. */
+  /** The statement that tells the version, and writer and number of its commit, or null. */
   readonly head: string;
   readonly doing: string;
   readonly statementTimeoutMs: number;
@@ -36,16 +36,16 @@ export async function* loadPages({ connections, data, head, doing, statementTime
     );
     const [found] = await query(head);
     if (found === undefined) throw gone();
-    const version = numberOf(found[0]);
+    const place = placeOf(found);
     await query(`DECLARE rx_persistify_load NO SCROLL CURSOR FOR ${data.entries()}`);
     let entries = await fetchPage();
     while (entries.length === pageRows) {
       const next = fetchPage();
       next.catch(() => undefined); // where the iteration is left, nobody waits for it
-      yield { entries, version };
+      yield { entries, ...place };
       entries = await next;
     }
-    yield { entries, version };
+    yield { entries, ...place };
     await lease.client.query('ROLLBACK');
     lease.end();
   } catch (error) {
@@ -53,4 +53,9 @@ export async function* loadPages({ connections, data, head, doing, statementTime
   } finally {
     lease.cut(); // in the midst of a transaction, where it was left
   }
+}
+
+/** Nobody is known to have committed a table that was taken over. */
+function placeOf([version, writer, number]: readonly unknown[]): Cursor {
+  return { version: numberOf(version), ...(writer !== null && { writer: textOf(writer), number: numberOf(number) }) };
 }

@@ -73,11 +73,12 @@ export class PostgresSession implements ProviderSession {
   load(): AsyncIterable<Page> {
     this.#knownLosses = this.#past.losses;
     const { table, id, name } = this.#dictionary;
+    const { dictionaries, log } = this.#names;
     const { connections } = this.#access;
     return loadPages({
       connections,
       data: this.#data,
-      head: `SELECT d.head FROM ${this.#names.dictionaries} AS d WHERE d.id = ${id} AND d.table_name = ${literal(table)} AND d.format = ${currentFormat}`,
+      head: `SELECT d.head, l.writer, l.number FROM ${dictionaries} AS d LEFT JOIN ${log} AS l ON l.dictionary = d.id AND l.version = d.head WHERE d.id = ${id} AND d.table_name = ${literal(table)} AND d.format = ${currentFormat}`,
       doing: `Loading ${JSON.stringify(name)}`,
       statementTimeoutMs: this.#settings.statementTimeoutMs,
       gone: () => new ProviderError(`The dictionary ${JSON.stringify(name)} was removed from ${connections.place} while it was open.`, { kind: 'halt' }),

@@ -5,8 +5,8 @@ import type { Entry, Page } from '../provider.ts';
 import { openForReading } from './connection.ts';
 import type { Database, Driver } from './driver.ts';
 import { describeFailure } from './failures.ts';
-import { Head } from './head.ts';
 import { qualified, quote } from './identifiers.ts';
+import { LogStatements } from './log-statements.ts';
 import type { SqliteSettings } from './options.ts';
 import { entryOf, readable, rowOf } from './rows.ts';
 import type { Dictionary } from './schema.ts';
@@ -27,11 +27,13 @@ export async function* loadPages(
   try {
     database = openForReading(driver, settings);
     database.exec('BEGIN');
-    const version = new Head(database, dictionary, settings.file).get();
+    const log = new LogStatements(database, dictionary, settings);
+    const version = log.head.get();
+    const place = log.place(version) ?? { version };
     let pages = 0;
     for (const entries of pagesOf(database, settings, dictionary, report)) {
       if (pages++ > 0) await macrotask();
-      yield { entries, version };
+      yield { entries, ...place };
     }
   } catch (error) {
     throw describeFailure(error, `Loading ${JSON.stringify(dictionary.name)}`, settings.file);

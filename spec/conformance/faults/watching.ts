@@ -62,6 +62,12 @@ export const watching: readonly Fault[] = [
     ...inner,
     watch: () => from(versionOf(inner)).pipe(mergeMap(version => inner.watch?.({ version }) ?? EMPTY)),
   })),
+  session('names itself for who committed what it loads', 'names who committed what is loaded, where it does, as the feed does', (inner, { context }) => ({
+    ...inner,
+    async *load() {
+      for await (const page of inner.load()) yield { ...page, writer: context.writer };
+    },
+  })),
   session('begins at the beginning', 'goes on behind the cursor of an earlier subscription', inner =>
     ({ ...inner, watch: () => inner.watch?.({ version: 0 }) ?? EMPTY }),
   ),

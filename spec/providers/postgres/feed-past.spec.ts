@@ -1,4 +1,6 @@
-import { describe, expect, it } from 'vitest';
+import { persistify } from 'rx-persistify';
+import { postgres } from 'rx-persistify/postgres';
+import { describe, expect, it, onTestFinished } from 'vitest';
 
 import { set, type OpenDictionary } from '../../support/open-dictionary.ts';
 import { Told } from '../../support/told.ts';
@@ -58,6 +60,17 @@ describe('a cursor', () => {
     const told = new Told(dictionary, since);
     await told.resets();
     expect([told.isComplete, told.commits]).toEqual([true, []]);
+  });
+
+  it('of what was loaded says who committed it, if the log does, so that another commit of this version is answered by a reset', async () => {
+    const { schema, dictionary, told } = await following();
+    const [page] = await dictionary.pages();
+    expect(page).toMatchObject(told.cursor ?? {});
+    await database.sql(`UPDATE ${schema}.rx_persistify_log SET writer = 'another' WHERE version = 3`);
+    const behind = new Told(dictionary, page);
+    await behind.resets();
+    await database.sql(`DELETE FROM ${schema}.rx_persistify_log`);
+    expect((await dictionary.pages())[0]).toEqual({ version: 3, entries: await dictionary.entries() });
   });
 
   it('that was pruned is answered by a reset; one that was not, and the head, are gone on behind', async () => {
@@ -175,6 +188,26 @@ describe('a restore to an earlier state', () => {
     await told.reaches(2);
     await dictionary.write(set('on'));
     expect([dictionary.reported, told.isReset]).toEqual([[], false]);
+  });
+
+  it('after which others have come as far again is noticed by a store that had heard of no commit since it was opened', async () => {
+    const schema = database.freshSchema();
+    const proxy = await database.proxy();
+    const [writer, another] = [await database.open({ schema }), await database.open({ schema })];
+    await writer.write(set('kept'));
+    const restore = await dump(schema);
+    await writer.write(set('lost'));
+    const provider = postgres({ connection: database.url, listen: database.server.url({ port: proxy.port }), schema, pollMs: 20 });
+    const store = await persistify(provider).withRetry({ delayMs: 20, maxDelayMs: 20 }).open('prefs');
+    onTestFinished(() => store.close());
+    await expect.poll(() => proxy.statements.filter((text) => text.includes('rx_persistify_log')).length).toBe(1);
+    proxy.redirect(1); // nobody listens there
+    proxy.cutAll();
+    await database.sql(restore);
+    await another.write(set('new'));
+    await another.write(set('newer'));
+    proxy.redirect(database.server.port);
+    await expect.poll(() => [...store.keys()].sort()).toEqual(['kept', 'new', 'newer']);
   });
 
   it('to a state before the writer is told, too', async () => {

@@ -256,6 +256,18 @@ describe('a cursor', () => {
     await fromNothing.resets();
   });
 
+  it('of what was loaded says who committed it, if the log does, so that another commit of this version is answered by a reset', async () => {
+    const file = temporaryFile();
+    const { dictionary } = await afterThree(file);
+    const [page] = await dictionary.pages();
+    expect(page).toMatchObject({ version: 3, writer: dictionary.writer, number: 3 });
+    inTransaction(file, "UPDATE rx_persistify_log SET writer = 'another' WHERE version = 3");
+    const behind = new Told(dictionary, page);
+    await behind.resets();
+    inTransaction(file, 'DELETE FROM rx_persistify_log');
+    expect((await dictionary.pages())[0]).toEqual({ version: 3, entries: await dictionary.entries() });
+  });
+
   it('is found again in a file that was vacuumed', async () => {
     const file = temporaryFile();
     const { dictionary } = await afterThree(file);
