@@ -79,7 +79,7 @@ export class CommitInSteps {
       const result = this.#number === settled.number ? settled.result : { version: settled.result.version, leftOut: [] };
       return { status: 'settled', result, previous: settled.number };
     }
-    const now = numberOf((await this.#rows('SELECT floor(extract(epoch FROM clock_timestamp()) * 1000)', []))[0]?.[0]);
+    const now = numberOf((await this.#rows('SELECT floor(extract(epoch FROM clock_timestamp()) * 1000)::bigint', []))[0]?.[0]);
     const versions = await this.#versions();
     const leftOut = withConflicts(this.#batch, new LeftOutMutations(this.#batch), (key) => versions.get(key) ?? 0);
     const version = head + 1;

@@ -13,6 +13,12 @@ export interface Statement {
   readonly values?: readonly unknown[];
   readonly rowMode: 'array';
   readonly query_timeout?: number;
+  readonly types?: ValueParsers;
+}
+
+/** Chooses, by a type's number, what makes a value of its text. */
+export interface ValueParsers {
+  getTypeParser(type: number): (text: unknown) => unknown;
 }
 
 export interface Answer {

@@ -1,6 +1,7 @@
 import type { PersistifyError } from '../../errors.ts';
 import type { CheckedOut, Client, Statement } from './driver.ts';
 import { describeFailure, isConnectionLost, isUnanswered } from './failures.ts';
+import { valueParsers } from './rows.ts';
 
 /** What a connection is wanted for. */
 export interface Use {
@@ -32,7 +33,7 @@ export class Lease {
   #isEnded = false;
 
   constructor(checkedOut: CheckedOut, config: LeaseConfig) {
-    this.client = inTime(checkedOut.client, config.queryTimeoutMs);
+    this.client = readable(checkedOut.client, config.queryTimeoutMs);
     this.#checkedOut = checkedOut;
     this.#config = config;
     config.use.signal?.addEventListener('abort', this.#abort);
@@ -66,10 +67,8 @@ export class Lease {
   }
 }
 
-/** The client, whose every query ends in time. */
-function inTime(client: Client, queryTimeoutMs: number): Client {
-  return {
-    query: (statement: Statement | string) =>
-      client.query(typeof statement === 'string' ? { text: statement, rowMode: 'array', query_timeout: queryTimeoutMs } : { ...statement, query_timeout: queryTimeoutMs }),
-  };
+/** The client, whose every query ends in time, and answers values as `rows` takes them. */
+function readable(client: Client, queryTimeoutMs: number): Client {
+  const ours = { rowMode: 'array', types: valueParsers, query_timeout: queryTimeoutMs } as const;
+  return { query: (statement: Statement | string) => client.query(typeof statement === 'string' ? { text: statement, ...ours } : { ...statement, ...ours }) };
 }

@@ -1,8 +1,20 @@
 import type { Entry } from '../provider.ts';
+import type { ValueParsers } from './driver.ts';
 
-/** A whole number as node-postgres gives it: a bigint comes as text. */
+/** The number of the type `boolean` (postgresql.org/docs/current/catalog-pg-type-h.html). */
+const booleanType = 16;
+
+/**
+ * Of a statement of ours: all values are texts, but for what is true or false. What node-postgres makes of a type otherwise is for
+ * the program to say (`pg.types.setTypeParser` is for the whole process), and many have it make bigints of whole numbers.
+ */
+export const valueParsers: ValueParsers = {
+  getTypeParser: (type) => (type === booleanType ? (text) => text === 't' : (text) => text),
+};
+
+/** A whole number: as a text, or as a number or bigint where a pool that was given heeds no `valueParsers`. */
 export function numberOf(value: unknown): number {
-  return typeof value === 'string' || typeof value === 'number' ? Number(value) : Number.NaN;
+  return typeof value === 'string' || typeof value === 'number' || typeof value === 'bigint' ? Number(value) : Number.NaN;
 }
 
 export function textOf(value: unknown): string {

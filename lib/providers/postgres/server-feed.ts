@@ -4,6 +4,7 @@ import { channel } from './doorbell.ts';
 import { onEvent } from './driver.ts';
 import { isConnectionLost } from './failures.ts';
 import type { Query } from './log-reader.ts';
+import { valueParsers } from './rows.ts';
 
 /** Who wants to hear of commits. */
 export interface FeedListener {
@@ -103,7 +104,7 @@ export class ServerFeed {
     const { connections, listens } = this.#config;
     if (!listens) return (text, values) => connections.use(async (client) => (await client.query({ text, values, rowMode: 'array' })).rows, { doing: 'Watching' });
     const { client } = await this.#inTime((this.#connection ??= this.#listen()));
-    return async (text, values, name) => (await this.#inTime(client.query({ ...(name !== undefined && { name }), text, values, rowMode: 'array' }))).rows;
+    return async (text, values, name) => (await this.#inTime(client.query({ ...(name !== undefined && { name }), text, values, rowMode: 'array', types: valueParsers }))).rows;
   }
 
   async #listen(): Promise<OwnConnection> {
