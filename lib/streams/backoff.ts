@@ -35,8 +35,12 @@ export function backoff<T>(config: BackoffConfig): MonoTypeOperatorFunction<T> {
 }
 
 /** The wait after the `attempt`-th failure, in whole milliseconds. */
-export function jitteredDelay(attempt: number, { delayMs, maxDelayMs, random }: Pick<BackoffConfig, 'delayMs' | 'maxDelayMs' | 'random'>): number {
+export function jitteredDelay(attempt: number, { random, ...bounds }: Pick<BackoffConfig, 'delayMs' | 'maxDelayMs' | 'random'>): number {
+  return Math.floor(random() * (longestDelay(attempt, bounds) + 1));
+}
+
+/** The bound of that wait. */
+export function longestDelay(attempt: number, { delayMs, maxDelayMs }: Pick<BackoffConfig, 'delayMs' | 'maxDelayMs'>): number {
   // Beyond 2^53 the bound is no exact number, but it was capped long before.
-  const bound = Math.floor(Math.min(maxDelayMs, delayMs * 2 ** Math.min(attempt - 1, 52)));
-  return Math.floor(random() * (bound + 1));
+  return Math.floor(Math.min(maxDelayMs, delayMs * 2 ** Math.min(attempt - 1, 52)));
 }

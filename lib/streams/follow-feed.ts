@@ -1,7 +1,7 @@
 import { catchError, concat, concatMap, defer, EMPTY, of, repeat, takeWhile, type Observable, type SchedulerLike } from 'rxjs';
 
 import type { CommitFeed, Cursor, Feed } from '../providers/provider.ts';
-import { jitteredDelay } from './backoff.ts';
+import { jitteredDelay, longestDelay } from './backoff.ts';
 import { quietTimer } from './quiet-timer.ts';
 
 export interface FollowConfig {
@@ -23,31 +23,41 @@ export interface FollowConfig {
 
 /**
  * Follows what is committed, from where it was read. A feed that breaks or ends is taken up again with backoff; one that
- * cannot go on from where it was (`reset`) has storage read anew. Emits nothing and never ends.
+ * cannot go on from where it was (`reset`) has storage read anew: at once, but with backoff where one reset leads straight to
+ * another, as that would go on without end. Emits nothing and never ends.
  */
 export function followFeed({ place, watch, onCommit, readAnew, onError, delayMs, maxDelayMs, random, scheduler }: FollowConfig): Observable<never> {
   let since = place;
   /** Storage is to be read anew. */
   let isLost = false;
-  /** In a row. */
+  /** In a row: that it broke, or storage could not be read; and that it could not go on from what had just been read anew. */
   let failures = 0;
+  let resets = 0;
+  /** When storage was read anew, if nothing was told since. */
+  let readAt = -Infinity;
+  const hasLedStraight = (): boolean => scheduler.now() - readAt < longestDelay(resets + 1, { delayMs, maxDelayMs });
 
   const reading$ = defer(() => (isLost ? readAnew() : EMPTY)).pipe(
     concatMap((placeRead) => {
       since = placeRead;
       isLost = false;
       failures = 0;
+      readAt = scheduler.now();
       return EMPTY;
     }),
   );
   const commits$ = defer(() => watch(since)).pipe(
     takeWhile((feed) => feed.type === 'commit', true),
     concatMap((feed) => {
-      if (feed.type === 'reset') isLost = true;
-      else {
+      if (feed.type === 'reset') {
+        isLost = true;
+        resets = hasLedStraight() ? resets + 1 : 0;
+      } else {
         onCommit(feed);
         since = feed.cursor;
         failures = 0;
+        resets = 0;
+        readAt = -Infinity;
       }
       return EMPTY;
     }),
@@ -58,6 +68,11 @@ export function followFeed({ place, watch, onCommit, readAnew, onError, delayMs,
       onError(error);
       return EMPTY;
     }),
-    repeat({ delay: () => (isLost && failures === 0 ? of(undefined) : quietTimer(jitteredDelay(Math.max(failures, 1), { delayMs, maxDelayMs, random }), scheduler)) }),
+    repeat({
+      delay: () => {
+        const isAtOnce = isLost && failures === 0 && resets === 0;
+        return isAtOnce ? of(undefined) : quietTimer(jitteredDelay(Math.max(failures, resets, 1), { delayMs, maxDelayMs, random }), scheduler);
+      },
+    }),
   );
 }

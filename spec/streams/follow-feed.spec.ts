@@ -1,4 +1,4 @@
-import { asyncScheduler, concat, NEVER, Observable, of, throwError, type Subscription } from 'rxjs';
+import { asyncScheduler, concat, map, NEVER, Observable, of, throwError, timer, type Subscription } from 'rxjs';
 import { afterEach, beforeEach, describe, expect, it, onTestFinished, vi } from 'vitest';
 
 import type { CommitFeed, Cursor, Feed } from '../../lib/providers/provider.ts';
@@ -72,6 +72,20 @@ describe('followFeed', () => {
     const following = new Following([concat(of(commit(2), reset), NEVER)]);
     await vi.advanceTimersByTimeAsync(0);
     expect(following.told).toEqual(['0: behind 1 of w 1', '0: commit 2', '0: reads', '0: behind 9 of w 9']);
+  });
+
+  it('waits before it reads anew where one reset leads straight to another, twice as long each time, up to a bound', async () => {
+    const following = new Following([of(reset), of(reset), of(reset), of(reset), of(reset), concat(of(commit(10)), NEVER)]);
+    await vi.advanceTimersByTimeAsync(2_000);
+    expect(following.readAt).toEqual([0, 100, 300, 600, 900]);
+    expect(following.told.slice(-2)).toEqual(['900: behind 9 of w 9', '900: commit 10']);
+  });
+
+  it('reads anew at once where the feed has told something since it last did, or has held for as long as the wait would be', async () => {
+    const resetAfter = (ms: number): Observable<Feed> => timer(ms).pipe(map(() => reset));
+    const following = new Following([of(reset), resetAfter(100), of(commit(10), reset), of(reset), resetAfter(200), of(reset), NEVER]);
+    await vi.advanceTimersByTimeAsync(2_000);
+    expect(following.readAt).toEqual([0, 100, 100, 200, 400, 500]);
   });
 
   it('takes up a feed that breaks, or ends, after a wait that doubles up to its bound, and begins anew after a commit', async () => {
