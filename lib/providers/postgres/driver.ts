@@ -113,6 +113,17 @@ export function onEvent(emitter: unknown, event: 'error' | 'notification', liste
   return () => void emitter.off(event, listener);
 }
 
+/** How many bytes a client's connection has brought; always 0 with one that does not show its socket, as node-postgres does, whose types do not know it. */
+export function bytesBrought(client: Client): number {
+  const connection = memberOf(client, 'connection');
+  const bytes = memberOf(memberOf(connection, 'stream'), 'bytesRead');
+  return typeof bytes === 'number' ? bytes : 0;
+}
+
+function memberOf(owner: unknown, name: string): unknown {
+  return typeof owner === 'object' && owner !== null ? Reflect.get(owner, name) : undefined;
+}
+
 /** A client that was taken from a pool. */
 export interface CheckedOut {
   readonly client: PoolClient;

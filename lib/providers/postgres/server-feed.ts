@@ -1,7 +1,7 @@
 import { PersistifyError } from '../../errors.ts';
 import type { Connections, OwnConnection } from './connections.ts';
 import { channel } from './doorbell.ts';
-import { onEvent } from './driver.ts';
+import { bytesBrought, onEvent } from './driver.ts';
 import { isConnectionLost } from './failures.ts';
 import type { Query } from './log-reader.ts';
 import { valueParsers } from './rows.ts';
@@ -21,7 +21,7 @@ export interface FeedConfig {
   /** Whether it hears by LISTEN, on a connection of its own. */
   readonly listens: boolean;
   readonly pollMs: number;
-  /** How long an answer is waited for. */
+  /** How long the next part of an answer is waited for. */
   readonly timeoutMs: number;
 }
 
@@ -94,7 +94,7 @@ export class ServerFeed {
     } catch (error) {
       if (!this.#listeners.has(listener)) return; // it has left, and its connection may have been closed for that
       const cause = error instanceof PersistifyError ? error.cause : error;
-      if (isConnectionLost(cause)) throw error;
+      if (this.#config.listens && isConnectionLost(cause)) throw error; // it was the connection of all
       listener.fail(error);
     }
   }
@@ -104,7 +104,7 @@ export class ServerFeed {
     const { connections, listens } = this.#config;
     if (!listens) return (text, values) => connections.use(async (client) => (await client.query({ text, values, rowMode: 'array' })).rows, { doing: 'Watching' });
     const { client } = await this.#inTime((this.#connection ??= this.#listen()));
-    return async (text, values, name) => (await this.#inTime(client.query({ ...(name !== undefined && { name }), text, values, rowMode: 'array', types: valueParsers }))).rows;
+    return async (text, values, name) => (await this.#inTime(client.query({ ...(name !== undefined && { name }), text, values, rowMode: 'array', types: valueParsers }), () => bytesBrought(client))).rows;
   }
 
   async #listen(): Promise<OwnConnection> {
@@ -137,17 +137,25 @@ export class ServerFeed {
     connection?.then((opened) => opened.end(), () => undefined);
   }
 
-  /** Waits for an answer, but not for ever, and without keeping the process alive. */
-  async #inTime<T>(answer: Promise<T>): Promise<T> {
-    let timer: ReturnType<typeof setTimeout> | undefined;
+  /**
+   * Waits for an answer as long as more of it comes, but not for ever, and without keeping the process alive: how long all of it takes
+   * is a matter of its size and of the line.
+   */
+  async #inTime<T>(answer: Promise<T>, brought = (): number => 0): Promise<T> {
+    let timer: ReturnType<typeof setInterval> | undefined;
+    let before = brought();
     const late = new Promise<never>((_, reject) => {
-      timer = setTimeout(() => reject(new Error('Query read timeout')), this.#config.timeoutMs).unref();
+      timer = setInterval(() => {
+        const now = brought();
+        if (now === before) reject(new Error('Query read timeout'));
+        before = now;
+      }, this.#config.timeoutMs).unref();
     });
     answer.catch(() => undefined); // it may fail after its time
     try {
       return await Promise.race([answer, late]);
     } finally {
-      clearTimeout(timer);
+      clearInterval(timer);
     }
   }
 }

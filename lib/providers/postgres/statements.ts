@@ -130,7 +130,8 @@ export class DataSql {
     return this.entries(` WHERE t.${quote(this.#columns.key)} = ANY (${keys})`);
   }
 
-  entriesOfVersion(version: string): string {
-    return this.entries(` WHERE t.${quote(this.#columns.version)} = ${version}`);
+  keysOfVersion(version: string): string {
+    const { key, version: versionColumn } = this.#columns;
+    return `SELECT t.${quote(key)} FROM ${this.#data} AS t WHERE t.${quote(versionColumn)} = ${version}`;
   }
 }

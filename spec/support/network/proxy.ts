@@ -43,6 +43,8 @@ export class Proxy {
   connections = 0;
   /** How long a request and its answer are under way together, in milliseconds. */
   latencyMs = 0;
+  /** How many bytes a second come from the server, on each connection. */
+  bytesPerSecond = Infinity;
   readonly #listener: Server;
   #target: number;
   readonly #pairs = new Set<Pair>();
@@ -122,7 +124,12 @@ export class Proxy {
       statements.read(data);
       pair.toServer.send(this.latencyMs / 2, () => this.#request(pair, data));
     });
-    server.on('data', (data) => pair.toClient.send(this.latencyMs / 2, () => answer(pair, data)));
+    server.on('data', (data) => {
+      pair.toClient.send(this.latencyMs / 2, () => answer(pair, data));
+      if (this.bytesPerSecond === Infinity) return;
+      server.pause();
+      setTimeout(() => server.resume(), (data.length / this.bytesPerSecond) * 1_000);
+    });
     client.on('end', () => pair.toServer.send(this.latencyMs / 2, () => pair.state === 'open' && server.end()));
     server.on('end', () => pair.toClient.send(this.latencyMs / 2, () => pair.state !== 'dead' && client.end()));
     // A client that has gone takes the server's side along, unless something is still to be passed on.
