@@ -154,9 +154,12 @@ export class LogReader {
     return { count, some: (from, to) => query(this.#rest.text, [cursor.version, from + 1, to], this.#rest.name) };
   }
 
-  /** What it set and later commits have changed again is told by those. */
+  /**
+   * The log does not say what it set. What later commits have set is among it, as what it set itself may be: told without that, a key
+   * that it set and a later one has changed would seem to go, and to come back with the later one.
+   */
   async #setBy({ version }: Cursor, query: Query): Promise<Keys> {
-    const keys = (await query(this.#config.data.keysOfVersion('$1::bigint'), [version])).map(([key]) => key);
+    const keys = (await query(this.#config.data.keysSince('$1::bigint'), [version])).map(([key]) => key);
     return { count: keys.length, some: (from, to) => query(this.#some.text, [keys.slice(from, to)], this.#some.name) };
   }
 

@@ -130,8 +130,8 @@ export class DataSql {
     return this.entries(` WHERE t.${quote(this.#columns.key)} = ANY (${keys})`);
   }
 
-  keysOfVersion(version: string): string {
+  keysSince(version: string): string {
     const { key, version: versionColumn } = this.#columns;
-    return `SELECT t.${quote(key)} FROM ${this.#data} AS t WHERE t.${quote(versionColumn)} = ${version}`;
+    return `SELECT t.${quote(key)} FROM ${this.#data} AS t WHERE t.${quote(versionColumn)} >= ${version}`;
   }
 }

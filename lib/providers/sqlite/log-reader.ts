@@ -62,7 +62,9 @@ export class LogReader {
     const deleted: string[] = [];
     const isOwn = cursor.writer === this.#config.writer;
     if (keys === undefined && !isOwn) {
-      for (const entry of statements.entriesOf(cursor.version)) {
+      // The log does not say what it set. What later commits have set is among it, as what it set itself may be: told without that, a
+      // key that it set and a later one has changed would seem to go, and to come back with the later one.
+      for (const entry of statements.entriesSince(cursor.version)) {
         if (entry !== undefined) entries.push(entry);
         yield;
       }

@@ -34,7 +34,7 @@ export class LogStatements {
     this.#entry = database.prepare(`SELECT ${[quote(key), readable(quote(value)), quote(version), quote(expiresAt)].join(', ')} FROM ${table} WHERE ${quote(key)} = ?`).raw();
     // No WHERE: one step would then look at millions of rows where none has the version.
     this.#scan = database
-      .prepare(`SELECT ${quote(key)}, iif(${quote(version)} = ?, ${readable(quote(value))}, NULL), ${quote(version)}, ${quote(expiresAt)} FROM ${table}`)
+      .prepare(`SELECT ${quote(key)}, iif(${quote(version)} >= ?, ${readable(quote(value))}, NULL), ${quote(version)}, ${quote(expiresAt)} FROM ${table}`)
       .raw();
   }
 
@@ -56,11 +56,11 @@ export class LogStatements {
     return entryOf(rowOf(this.#entry.get(key)) ?? []);
   }
 
-  /** Looks at every row, one a step: the entry, where the commit of this version wrote it. */
-  *entriesOf(version: number): Generator<Entry | undefined, undefined, undefined> {
+  /** Looks at every row, one a step: the entry, where the commit of this version or a later one wrote it. */
+  *entriesSince(version: number): Generator<Entry | undefined, undefined, undefined> {
     for (const answer of this.#scan.iterate(version)) {
       const row = rowOf(answer) ?? [];
-      yield row[2] === version ? entryOf(row) : undefined;
+      yield Number(row[2]) >= version ? entryOf(row) : undefined;
     }
   }
 }

@@ -30,6 +30,17 @@ describe.each(modes)('the feed $mode', ({ options }) => {
     expect(told.cursor).toEqual({ version: 4, writer: writer.writer, number: 4 });
   });
 
+  it('tells with a clear what it set and later commits have changed, as for any commit, so that no key seems to go in between', async () => {
+    const openAt = database.opener({ schema: database.freshSchema(), ...options });
+    const [watcher, writer] = [await openAt(), await openAt()];
+    await writer.write(set('changed'), set('gone'), set('removed'));
+    await writer.write({ type: 'clear' }, set('changed', '2'), set('gone', '2'));
+    await writer.write(set('changed', '3'), { type: 'delete', key: 'gone' }, set('new', '3'));
+    const told = new Told(watcher, { version: 1 });
+    await told.reaches(3);
+    expect(told.lines).toEqual(['2 clear changed=3 new=3', '3 changed=3 new=3 -gone']);
+  });
+
   it('is of its own dictionary, and one for each subscriber', async () => {
     const openAt = database.opener({ schema: database.freshSchema(), ...options });
     const [watcher, writer, other] = [await openAt(), await openAt(), await openAt('other')];

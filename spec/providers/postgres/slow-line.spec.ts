@@ -38,6 +38,7 @@ describe.each(modes)('over a slow line the feed %s', (_, options, mostFailures) 
       told = new Told(watcher, { version: 1 });
     }
     await toldOther.reaches(1);
-    expect([told.versions.slice(-2), told.commits.at(-2)?.entries.length, toldOther.errors]).toEqual([[2, 3], 201, []]);
+    const entries = told.commits.at(-2)?.entries.filter(({ key }) => key.startsWith('large'));
+    expect([told.versions.slice(-2), entries?.length, toldOther.errors]).toEqual([[2, 3], 200, []]);
   });
 });
