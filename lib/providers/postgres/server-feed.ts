@@ -36,6 +36,8 @@ export class ServerFeed {
   readonly #due = new Set<FeedListener>();
   #connection: Promise<OwnConnection> | undefined;
   #looking: Promise<void> | undefined;
+  /** Ends the look under way, where it has a connection of its own. */
+  #cutLook: () => void = () => undefined;
   #timer: ReturnType<typeof setInterval> | undefined;
 
   constructor(config: FeedConfig) {
@@ -58,6 +60,7 @@ export class ServerFeed {
     clearInterval(this.#timer);
     this.#timer = undefined;
     this.#disconnect();
+    this.#cutLook(); // a server that hangs would hold up who closes
     await this.#looking;
   }
 
@@ -102,7 +105,12 @@ export class ServerFeed {
   /** How to ask the server: LISTEN comes first, and all look after it, so that nothing falls between. */
   async #openQuery(): Promise<Query> {
     const { connections, listens } = this.#config;
-    if (!listens) return (text, values) => connections.use(async (client) => (await client.query({ text, values, rowMode: 'array' })).rows, { doing: 'Watching' });
+    if (!listens) {
+      const look = new AbortController();
+      this.#cutLook = () => look.abort();
+      const use = { doing: 'Watching', signal: look.signal };
+      return (text, values) => connections.use(async (client) => (await client.query({ text, values, rowMode: 'array' })).rows, use);
+    }
     const { client } = await this.#inTime((this.#connection ??= this.#listen()));
     return async (text, values, name) => (await this.#inTime(client.query({ ...(name !== undefined && { name }), text, values, rowMode: 'array', types: valueParsers }), () => bytesBrought(client))).rows;
   }

@@ -30,6 +30,36 @@ async function following(pollMs = 60_000, connectTimeoutMs = 5_000): Promise<Fol
   return { schema, proxy, watcher, writer, told };
 }
 
+describe('a look without LISTEN', () => {
+  it('that hangs, as the server does, does not hold up closing', async () => {
+    const schema = database.freshSchema();
+    const proxy = await database.proxy();
+    const watcher = await database.open({ schema, connection: database.server.url({ port: proxy.port }), listen: false, pollMs: 20 });
+    await watcher.write(set('key'));
+    const looking = proxy.at('rx_persistify_log', 'swallow');
+    const told = new Told(watcher);
+    await looking;
+    const before = performance.now();
+    await watcher.close();
+    expect(performance.now() - before).toBeLessThan(5_000);
+    expect([told.isComplete, told.errors]).toEqual([true, []]);
+  });
+
+  it('that hangs is cut with the last subscription only', async () => {
+    const schema = database.freshSchema();
+    const proxy = await database.proxy();
+    const watcher = await database.open({ schema, connection: database.server.url({ port: proxy.port }), listen: false, pollMs: 20 });
+    const held = proxy.at('rx_persistify_log', 'hold');
+    const [left, stays] = [new Told(watcher), new Told(watcher)];
+    await held;
+    left.leave();
+    void proxy.release();
+    await watcher.write(set('key'));
+    await stays.reaches(1);
+    expect([left.commits, stays.errors]).toEqual([[], []]);
+  });
+});
+
 describe('the connection of the feed', () => {
   it('is one for all dictionaries of a provider, and is closed with the last subscription', async () => {
     const schema = database.freshSchema();
