@@ -54,4 +54,41 @@ describe('each snippet of the README', () => {
     const { stderr } = await promisify(execFile)(process.execPath, program, { cwd: workingDirectory, env: { ...process.env, DATABASE_URL: server.url() } });
     expect(stderr).toBe('');
   });
+
+  it('that is a provider keeps the contract that it states', async () => {
+    const code = snippets.find((snippet) => /: Provider => /.test(snippet)) ?? '';
+    const [provider = '', use = ''] = code.split(/^(?=const store = )/m);
+    const [, name = ''] = /^const (\w+) = .*: Provider => /m.exec(provider) ?? [];
+    expect(use).toContain(`persistify(${name}(`);
+    const file = join(folder, 'conformance.mjs');
+    const { outputText } = ts.transpileModule(`${provider}\n${conformanceOf(name)}`, { compilerOptions: { module: ts.ModuleKind.ESNext, target: ts.ScriptTarget.ES2023 } });
+    await writeFile(file, outputText);
+    const { stdout } = await promisify(execFile)(process.execPath, ['--test-reporter=tap', file], { cwd: workingDirectory, maxBuffer: 2 ** 26 }).catch((error: unknown) => ({ stdout: stdoutOf(error) }));
+    expect([...stdout.matchAll(/^ {8}not ok .*/gm)].map(([line]) => line.trim())).toEqual([]);
+    expect(Number(/^# pass (\d+)/m.exec(stdout)?.[1])).toBeGreaterThan(50);
+  });
 });
+
+/** A program's end that has Node's own runner try the provider of that name, which it has. */
+function conformanceOf(name: string): string {
+  return `
+    import { mkdtemp, rm } from 'node:fs/promises';
+    import { join } from 'node:path';
+    import { describe, it } from 'node:test';
+    import { providerConformance } from 'rx-persistify/conformance';
+
+    providerConformance({
+      name: '${name}',
+      runner: { describe, it },
+      capabilities: { shared: false, durability: 'process', persistent: true, read: false, watch: false },
+      createStorage: async () => {
+        const directory = await mkdtemp(join(process.cwd(), 'conformance-'));
+        return { provider: () => ${name}(directory), remove: () => rm(directory, { recursive: true }) };
+      },
+    });`;
+}
+
+/** What a program printed that ended in failure. */
+function stdoutOf(error: unknown): string {
+  return typeof error === 'object' && error !== null && 'stdout' in error ? String(error.stdout) : String(error);
+}
