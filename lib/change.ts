@@ -64,11 +64,13 @@ export interface Failure {
   /** `open` and `load`: what was found wrong in storage. `save`: an attempt to save. `watch`: the feed of others' changes. `provider`: what a provider reports of itself. */
   readonly operation: 'open' | 'load' | 'save' | 'watch' | 'provider';
   readonly error: PersistifyError;
-  /** Counts from 1. */
+  /** Counts from 1; of a feed, the failures in a row. */
   readonly attempt: number;
+  /** Of the series; `Infinity` of a feed, which is taken up again until the store closes. */
   readonly maxAttempts: number;
+  /** Whether there is another attempt in this series. */
   readonly willRetry: boolean;
-  /** How long until the next attempt, if there is one in this series. */
+  /** How long until that, in milliseconds; 0 where there is none. */
   readonly delayMs: number;
   /** The attempts are spent, or a mutation was refused for good: somebody should look. What is unsaved is kept and tried again later. */
   readonly fatal: boolean;

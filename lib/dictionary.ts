@@ -162,9 +162,10 @@ export class Dictionary {
     return this.layers.unsavedKeys();
   }
 
-  /** Tells of something wrong that is no failed save. */
-  report(operation: Failure['operation'], error: PersistifyError, keys: readonly string[] = []): void {
-    this.#saver.report({ operation, error, attempt: 1, maxAttempts: 1, willRetry: false, delayMs: 0, fatal: false, keys });
+  /** Tells of something wrong that is no failed save; `retry`, where it is tried again until it succeeds. */
+  report(operation: Failure['operation'], error: PersistifyError, keys: readonly string[] = [], retry?: Pick<Failure, 'attempt' | 'delayMs'>): void {
+    const series = retry === undefined ? { attempt: 1, maxAttempts: 1, willRetry: false, delayMs: 0 } : { ...retry, maxAttempts: Infinity, willRetry: true };
+    this.#saver.report({ operation, error, ...series, fatal: false, keys });
   }
 
   /** Tells once of what cannot be read and was not known to be so. */
@@ -307,7 +308,7 @@ export class Dictionary {
       watch: (since) => session.watch?.(since) ?? EMPTY,
       onCommit: (commit) => this.#committed(commit),
       readAnew: () => this.#readAnew(0, 'remote'),
-      onError: (error) => this.report('watch', providerFailure(error)),
+      onError: (error, attempt, delayMs) => this.report('watch', providerFailure(error), [], { attempt, delayMs }),
       ...settings.retry,
       random: Math.random,
       scheduler: settings.scheduler,

@@ -12,8 +12,8 @@ export interface FollowConfig {
   readonly onCommit: (commit: CommitFeed) => void;
   /** Reads storage anew; resolves to the place read. */
   readonly readAnew: () => Promise<Cursor>;
-  /** Told when the feed broke, or storage could not be read. */
-  readonly onError: (error: unknown) => void;
+  /** Told when the feed broke, or storage could not be read; for which time in a row, and how long until it is tried again. */
+  readonly onError: (error: unknown, attempt: number, delayMs: number) => void;
   /** The bound of the first wait after it broke, in milliseconds; it doubles. */
   readonly delayMs: number;
   readonly maxDelayMs: number;
@@ -36,7 +36,14 @@ export function followFeed({ place, watch, onCommit, readAnew, onError, delayMs,
   /** When storage was read anew, if nothing was told since. */
   let readAt = -Infinity;
   const hasLedStraight = (): boolean => scheduler.now() - readAt < longestDelay(resets + 1, { delayMs, maxDelayMs });
+  /** How long a failure was told to be waited for. */
+  let toldMs: number | undefined;
 
+  const waitMs = (): number => {
+    const ms = toldMs ?? jitteredDelay(Math.max(failures, resets, 1), { delayMs, maxDelayMs, random });
+    toldMs = undefined;
+    return ms;
+  };
   const reading$ = defer(() => (isLost ? readAnew() : EMPTY)).pipe(
     concatMap((placeRead) => {
       since = placeRead;
@@ -65,14 +72,10 @@ export function followFeed({ place, watch, onCommit, readAnew, onError, delayMs,
   return defer(() => concat(reading$, commits$)).pipe(
     catchError((error: unknown) => {
       failures++;
-      onError(error);
+      toldMs = waitMs();
+      onError(error, failures, toldMs);
       return EMPTY;
     }),
-    repeat({
-      delay: () => {
-        const isAtOnce = isLost && failures === 0 && resets === 0;
-        return isAtOnce ? of(undefined) : quietTimer(jitteredDelay(Math.max(failures, resets, 1), { delayMs, maxDelayMs, random }), scheduler);
-      },
-    }),
+    repeat({ delay: () => (isLost && failures === 0 && resets === 0 ? of(undefined) : quietTimer(waitMs(), scheduler)) }),
   );
 }

@@ -2,11 +2,14 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
-import { filter, firstValueFrom, take, toArray } from 'rxjs';
-import { memory, persistify, type Failure } from 'rx-persistify';
+import { filter, firstValueFrom, Subject, take, toArray, type Observable } from 'rxjs';
+import { memory, persistify, ProviderError, type Failure, type Feed } from 'rx-persistify';
 import { jsonFile } from 'rx-persistify/json-file';
-import { describe, expect, it, onTestFinished } from 'vitest';
+import { describe, expect, it, onTestFinished, vi } from 'vitest';
 import { z } from 'zod';
+
+import { controlledProvider } from '../support/controlled-provider.ts';
+import { useVirtualTime } from '../support/virtual-time.ts';
 
 describe('what others change in storage', () => {
   it('reaches a store on the same memory provider as remote changes, and its own unsaved ones stay', async () => {
@@ -30,6 +33,32 @@ describe('what others change in storage', () => {
     await first.reload();
     expect(first.get('mine')).toBe(1);
     await first.close();
+  });
+
+  it('is heard of again after each failure of the feed, which tells its number in a row and how long until then', async () => {
+    const [told, begun]: [Failure[], number[]] = [[], []];
+    let feed = new Subject<Feed>();
+    const watch = (): Observable<Feed> => {
+      begun.push(Date.now());
+      feed = new Subject();
+      return feed;
+    };
+    useVirtualTime();
+    onTestFinished(() => void vi.useRealTimers());
+    vi.spyOn(Math, 'random').mockReturnValue(0.999_999);
+    const store = await persistify(controlledProvider(memory(), { watch, capabilities: { shared: true, durability: 'memory' } })).withRetry({ maxAttempts: 2, delayMs: 100 }).open('a');
+    store.errors$.subscribe((failure) => told.push(failure));
+    const breakFeed = async (): Promise<void> => {
+      feed.error(new ProviderError('It is cut.', { kind: 'retry' }));
+      await vi.advanceTimersByTimeAsync(told.at(-1)?.delayMs ?? 0);
+    };
+    for (let time = 0; time < 3; time++) await breakFeed();
+    feed.next({ type: 'commit', cursor: { version: 1 }, cleared: false, entries: [], deleted: [] });
+    await breakFeed();
+    const ofFeed = { operation: 'watch', maxAttempts: Infinity, willRetry: true, fatal: false };
+    expect(told).toMatchObject([1, 2, 3, 1].map((attempt) => ({ ...ofFeed, attempt, delayMs: 100 * 2 ** (attempt - 1) })));
+    expect(begun.slice(1).map((at, index) => at - (begun[index] ?? 0))).toEqual([100, 200, 400, 100]);
+    await store.close();
   });
 
   it('and cannot be read is told, and is quarantined', async () => {
