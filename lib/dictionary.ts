@@ -3,7 +3,7 @@ import { concat, defaultIfEmpty, defer, EMPTY, firstValueFrom, from, ignoreEleme
 import { abortReason, unlessAborted } from './aborted.ts';
 import type { Change, Failure, Origin, Quarantined, Save, Status } from './change.ts';
 import { hasEnded } from './deadline.ts';
-import { CorruptDataError, OptionsError, SaveError, type PersistifyError } from './errors.ts';
+import { CorruptDataError, SaveError, type PersistifyError } from './errors.ts';
 import { Layers, type Difference, type LoadedEntry, type Settled } from './layers.ts';
 import { Lifetimes } from './lifetimes.ts';
 import { Limits } from './limits.ts';
@@ -222,7 +222,6 @@ export class Dictionary {
   async close({ deadlineMs = 30_000, signal }: CloseOptions = {}): Promise<void> {
     if (signal?.aborted === true) throw abortReason(signal);
     this.writes.checkNoTransaction();
-    if (!(deadlineMs >= 0)) throw new OptionsError(`close({ deadlineMs }): expected a number of milliseconds from 0, not ${deadlineMs}.`);
     if (this.#closed === undefined) this.writes.saveSlides();
     this.writes.close();
     this.#closed ??= this.#close(Math.min(deadlineMs, 2 ** 31 - 1));

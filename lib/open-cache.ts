@@ -2,6 +2,7 @@ import { catchError, count, defer, finalize, firstValueFrom, from, lastValueFrom
 
 import { abortReason, unlessAborted } from './aborted.ts';
 import type { Cache } from './cache.ts';
+import { checkCallback, checkCallOptions, refusedOptions } from './call-options.ts';
 import type { Change, Failure, Save, Status } from './change.ts';
 import { Counts } from './counts.ts';
 import { isSlid } from './deadline.ts';
@@ -11,7 +12,6 @@ import { checkKey } from './key.ts';
 import { KeyReads } from './key-reads.ts';
 import type { LoadedEntry } from './layers.ts';
 import { asLoadError, loadedEntry, placeOf, takeUp } from './loading.ts';
-import { checkTtlMs } from './options.ts';
 import { isMortal, type Entry as MemoryEntry } from './overlay.ts';
 import { providerFailure } from './provider-failure.ts';
 import type { Cursor, Entry } from './providers/provider.ts';
@@ -103,8 +103,8 @@ export class OpenCache implements Cache<Record<string, unknown>> {
     return this.dictionary.unsaved;
   }
 
-  get(key: string, { signal }: WaitOptions = {}): Promise<unknown> {
-    return this.#read(key, signal, (entry) => this.dictionary.writes.slide(entry));
+  get(key: string, options?: WaitOptions): Promise<unknown> {
+    return refusedOptions('get', 'waiting', options) ?? this.#read(key, options?.signal, (entry) => this.dictionary.writes.slide(entry));
   }
 
   get$(key: string): Observable<unknown> {
@@ -125,8 +125,10 @@ export class OpenCache implements Cache<Record<string, unknown>> {
     return this.dictionary.layers.find(key)?.value;
   }
 
-  async getOrSet(key: string, loader: () => unknown, { ttlMs, signal }: SetOptions & WaitOptions = {}): Promise<unknown> {
-    checkTtlMs(ttlMs);
+  async getOrSet(key: string, loader: () => unknown, options: SetOptions & WaitOptions = {}): Promise<unknown> {
+    checkCallback('getOrSet', loader);
+    checkCallOptions('getOrSet', 'setting and waiting', options);
+    const { ttlMs, signal } = options;
     this.dictionary.waiting.checkMayWait(signal);
     try {
       const found = await this.get(key, signal === undefined ? {} : { signal });
@@ -170,23 +172,23 @@ export class OpenCache implements Cache<Record<string, unknown>> {
     return this.dictionary.expiresAt(key);
   }
 
-  set(key: string, value: unknown, { ttlMs }: SetOptions = {}): void {
-    checkTtlMs(ttlMs);
-    this.dictionary.writes.set(key, value, { atLimit: 'throw', ttlMs });
+  set(key: string, value: unknown, options?: SetOptions): void {
+    checkCallOptions('set', 'setting', options);
+    this.dictionary.writes.set(key, value, { atLimit: 'throw', ttlMs: options?.ttlMs });
   }
 
   setAndSave(key: string, value: unknown, options?: SetOptions & WaitOptions): Promise<boolean> {
-    return this.dictionary.waiting.set(key, value, options);
+    return refusedOptions('setAndSave', 'setting and waiting', options) ?? this.dictionary.waiting.set(key, value, options);
   }
 
-  add(key: string, value: unknown, { ttlMs, signal }: SetOptions & WaitOptions = {}): Promise<boolean> {
-    return this.#knowing(key, signal, () => {
-      checkTtlMs(ttlMs);
-      return this.dictionary.writes.add(key, value, { atLimit: 'throw', ttlMs });
-    });
+  async add(key: string, value: unknown, options: SetOptions & WaitOptions = {}): Promise<boolean> {
+    checkCallOptions('add', 'setting and waiting', options);
+    const { ttlMs, signal } = options;
+    return this.#knowing(key, signal, () => this.dictionary.writes.add(key, value, { atLimit: 'throw', ttlMs }));
   }
 
-  addAndSave(key: string, value: unknown, options: SetOptions & WaitOptions = {}): Promise<boolean> {
+  async addAndSave(key: string, value: unknown, options: SetOptions & WaitOptions = {}): Promise<boolean> {
+    checkCallOptions('addAndSave', 'setting and waiting', options);
     return this.#knowing(key, options.signal, () => this.dictionary.waiting.add(key, value, options));
   }
 
@@ -195,6 +197,7 @@ export class OpenCache implements Cache<Record<string, unknown>> {
   }
 
   async deleteAndSave(key: string, options?: WaitOptions): Promise<boolean> {
+    checkCallOptions('deleteAndSave', 'waiting', options);
     return this.dictionary.waiting.delete(key, options);
   }
 
@@ -203,18 +206,23 @@ export class OpenCache implements Cache<Record<string, unknown>> {
   }
 
   clearAndSave(options?: WaitOptions): Promise<boolean> {
-    return this.dictionary.waiting.clear(options);
+    return refusedOptions('clearAndSave', 'waiting', options) ?? this.dictionary.waiting.clear(options);
   }
 
-  update(key: string, fn: (value: unknown) => unknown, { signal }: WaitOptions = {}): Promise<unknown> {
-    return this.#knowing(key, signal, () => this.dictionary.writes.update(key, fn, 'throw'));
+  async update(key: string, fn: (value: unknown) => unknown, options: WaitOptions = {}): Promise<unknown> {
+    checkCallback('update', fn);
+    checkCallOptions('update', 'waiting', options);
+    return this.#knowing(key, options.signal, () => this.dictionary.writes.update(key, fn, 'throw'));
   }
 
-  updateAndSave(key: string, fn: (value: unknown) => unknown, options: WaitOptions = {}): Promise<unknown> {
+  async updateAndSave(key: string, fn: (value: unknown) => unknown, options: WaitOptions = {}): Promise<unknown> {
+    checkCallback('updateAndSave', fn);
+    checkCallOptions('updateAndSave', 'waiting', options);
     return this.#knowing(key, options.signal, () => this.dictionary.waiting.update(key, fn, options));
   }
 
   transaction<R>(fn: () => R): R {
+    checkCallback('transaction', fn);
     try {
       return this.dictionary.writes.transact(fn, 'throw').result;
     } catch (error) {
@@ -224,6 +232,8 @@ export class OpenCache implements Cache<Record<string, unknown>> {
   }
 
   async transactionAndSave<R>(fn: () => R, options?: WaitOptions): Promise<R> {
+    checkCallback('transactionAndSave', fn);
+    checkCallOptions('transactionAndSave', 'waiting', options);
     try {
       return await this.dictionary.waiting.transaction(fn, options);
     } catch (error) {
@@ -232,15 +242,17 @@ export class OpenCache implements Cache<Record<string, unknown>> {
     }
   }
 
-  touch(key: string, { signal }: WaitOptions = {}): Promise<boolean> {
-    return this.#knowing(key, signal, () => this.dictionary.touch(key));
+  async touch(key: string, options: WaitOptions = {}): Promise<boolean> {
+    checkCallOptions('touch', 'waiting', options);
+    return this.#knowing(key, options.signal, () => this.dictionary.touch(key));
   }
 
   flush(options?: WaitOptions): Promise<boolean> {
-    return this.dictionary.flush(options);
+    return refusedOptions('flush', 'waiting', options) ?? this.dictionary.flush(options);
   }
 
   async close(options?: CloseOptions): Promise<void> {
+    checkCallOptions('close', 'closing', options);
     if (!this.dictionary.writes.isClosed) this.#letReadsEnd();
     const closing = this.dictionary.close(options);
     if (this.dictionary.writes.isClosed) {

@@ -1,11 +1,11 @@
 import type { Observable } from 'rxjs';
 
+import { checkCallback, checkCallOptions, refusedCallback, refusedOptions } from './call-options.ts';
 import type { Change, Failure, Quarantined, Save, Status } from './change.ts';
 import { Dictionary, type DictionaryConfig, type Kind } from './dictionary.ts';
 import { visibleEntries, visibleKeys, visibleValues } from './entries-view.ts';
 import type { LoadedEntry } from './layers.ts';
 import { loadAll, loadedEntry } from './loading.ts';
-import { checkTtlMs } from './options.ts';
 import type { Cursor } from './providers/provider.ts';
 import type { CloseOptions, SetOptions, Store, WaitOptions } from './store.ts';
 
@@ -110,25 +110,26 @@ export class OpenStore implements Store<Record<string, unknown>> {
   }
 
   forEach(callback: (value: unknown, key: string) => void): void {
+    checkCallback('forEach', callback);
     for (const [key, value] of this.entries()) callback(value, key);
   }
 
-  set(key: string, value: unknown, { ttlMs }: SetOptions = {}): void {
-    checkTtlMs(ttlMs);
-    this.dictionary.writes.set(key, value, { atLimit: 'throw', ttlMs });
+  set(key: string, value: unknown, options?: SetOptions): void {
+    checkCallOptions('set', 'setting', options);
+    this.dictionary.writes.set(key, value, { atLimit: 'throw', ttlMs: options?.ttlMs });
   }
 
   setAndSave(key: string, value: unknown, options?: SetOptions & WaitOptions): Promise<boolean> {
-    return this.dictionary.waiting.set(key, value, options);
+    return refusedOptions('setAndSave', 'setting and waiting', options) ?? this.dictionary.waiting.set(key, value, options);
   }
 
-  add(key: string, value: unknown, { ttlMs }: SetOptions = {}): boolean {
-    checkTtlMs(ttlMs);
-    return this.dictionary.writes.add(key, value, { atLimit: 'throw', ttlMs });
+  add(key: string, value: unknown, options?: SetOptions): boolean {
+    checkCallOptions('add', 'setting', options);
+    return this.dictionary.writes.add(key, value, { atLimit: 'throw', ttlMs: options?.ttlMs });
   }
 
   addAndSave(key: string, value: unknown, options?: SetOptions & WaitOptions): Promise<boolean> {
-    return this.dictionary.waiting.add(key, value, options);
+    return refusedOptions('addAndSave', 'setting and waiting', options) ?? this.dictionary.waiting.add(key, value, options);
   }
 
   delete(key: string): boolean {
@@ -136,7 +137,7 @@ export class OpenStore implements Store<Record<string, unknown>> {
   }
 
   deleteAndSave(key: string, options?: WaitOptions): Promise<boolean> {
-    return this.dictionary.waiting.delete(key, options);
+    return refusedOptions('deleteAndSave', 'waiting', options) ?? this.dictionary.waiting.delete(key, options);
   }
 
   clear(): void {
@@ -144,23 +145,25 @@ export class OpenStore implements Store<Record<string, unknown>> {
   }
 
   clearAndSave(options?: WaitOptions): Promise<boolean> {
-    return this.dictionary.waiting.clear(options);
+    return refusedOptions('clearAndSave', 'waiting', options) ?? this.dictionary.waiting.clear(options);
   }
 
   update(key: string, fn: (value: unknown) => unknown): unknown {
+    checkCallback('update', fn);
     return this.dictionary.writes.update(key, fn, 'throw');
   }
 
   updateAndSave(key: string, fn: (value: unknown) => unknown, options?: WaitOptions): Promise<unknown> {
-    return this.dictionary.waiting.update(key, fn, options);
+    return refusedCallback('updateAndSave', fn) ?? refusedOptions('updateAndSave', 'waiting', options) ?? this.dictionary.waiting.update(key, fn, options);
   }
 
   transaction<R>(fn: () => R): R {
+    checkCallback('transaction', fn);
     return this.dictionary.writes.transact(fn, 'throw').result;
   }
 
   transactionAndSave<R>(fn: () => R, options?: WaitOptions): Promise<R> {
-    return this.dictionary.waiting.transaction(fn, options);
+    return refusedCallback('transactionAndSave', fn) ?? refusedOptions('transactionAndSave', 'waiting', options) ?? this.dictionary.waiting.transaction(fn, options);
   }
 
   touch(key: string): boolean {
@@ -168,15 +171,15 @@ export class OpenStore implements Store<Record<string, unknown>> {
   }
 
   flush(options?: WaitOptions): Promise<boolean> {
-    return this.dictionary.flush(options);
+    return refusedOptions('flush', 'waiting', options) ?? this.dictionary.flush(options);
   }
 
   reload(options?: WaitOptions): Promise<void> {
-    return this.dictionary.reload(options);
+    return refusedOptions('reload', 'waiting', options) ?? this.dictionary.reload(options);
   }
 
   close(options?: CloseOptions): Promise<void> {
-    return this.dictionary.close(options);
+    return refusedOptions('close', 'closing', options) ?? this.dictionary.close(options);
   }
 
   [Symbol.asyncDispose](): Promise<void> {

@@ -2,6 +2,7 @@ import type { StandardSchemaV1 } from '@standard-schema/spec';
 import type { SchedulerLike } from 'rxjs';
 import * as z from 'zod/mini';
 
+import { signal } from './call-options.ts';
 import { check, object, show } from './check-options.ts';
 import { OptionsError } from './errors.ts';
 import type { Provider } from './providers/provider.ts';
@@ -78,7 +79,7 @@ const sections = {
   retry: object({ maxAttempts: z.optional(wholeFrom(1)), delayMs: z.optional(milliseconds), maxDelayMs: z.optional(milliseconds), probeMs: z.optional(milliseconds) }),
   limits: object({ pendingKeys: z.optional(bound), pendingBytes: z.optional(bound) }),
   ttl: object({ ms: lifetime, mode: z.enum(['sliding', 'absolute'], "'sliding' or 'absolute'") }),
-  cache: object({ keepMs: z.optional(lifetime), maxEntries: z.optional(bound) }),
+  cache: object({ keepMs: z.optional(lifetime), maxEntries: z.optional(bound), signal }),
   schema: z.custom<Schema>(isSchema, 'a Standard Schema (zod, valibot, arktype …), or an object with one for each key'),
   codec: z.custom<Codec>(isCodec, 'an object with the functions encode and decode, or a zod codec'),
   scheduler: z.custom<SchedulerLike>((value) => hasFunction(value, 'now') && hasFunction(value, 'schedule'), 'an RxJS scheduler'),
@@ -104,11 +105,6 @@ export function checkOptions(options: unknown, where: string): asserts options i
 /** @throws OptionsError */
 export function checkOption(name: keyof typeof sections, value: unknown, where: string): void {
   check(sections[name], value, where);
-}
-
-/** @throws OptionsError if it is no time to live in milliseconds. */
-export function checkTtlMs(ttlMs: unknown): asserts ttlMs is number | undefined {
-  if (ttlMs !== undefined) check(lifetime, ttlMs, '{ ttlMs }');
 }
 
 /** @throws OptionsError */

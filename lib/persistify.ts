@@ -4,6 +4,7 @@ import type { core } from 'zod/mini';
 
 import { abortReason, unlessAborted } from './aborted.ts';
 import type { Cache } from './cache.ts';
+import { refusedOptions } from './call-options.ts';
 import { OptionsError, type PersistifyError } from './errors.ts';
 import { checkStoreName } from './key.ts';
 import { asLoadError, causeOf } from './loading.ts';
@@ -149,12 +150,13 @@ class Builder implements PersistifyBuilder {
     return this.#with({ throwOnFailure });
   }
 
-  open(name: string, { signal }: WaitOptions = {}): Promise<never> {
-    return this.#open(name, undefined, signal);
+  open(name: string, options?: WaitOptions): Promise<never> {
+    return refusedOptions('open', 'waiting', options) ?? this.#open(name, undefined, options?.signal);
   }
 
-  async openCache(name: string, { signal, ...cache }: CacheOptions & WaitOptions = {}): Promise<never> {
-    checkOption('cache', cache, 'openCache');
+  async openCache(name: string, options: CacheOptions & WaitOptions = {}): Promise<never> {
+    checkOption('cache', options, 'openCache');
+    const { signal, ...cache } = options;
     return this.#open(name, cache, signal);
   }
 

@@ -5,7 +5,6 @@ import { SaveError } from './errors.ts';
 import { checkKey } from './key.ts';
 import type { Layers } from './layers.ts';
 import type { Limits } from './limits.ts';
-import { checkTtlMs } from './options.ts';
 import type { Saver } from './saver.ts';
 import type { Settings } from './settings.ts';
 import type { SetOptions, WaitOptions } from './store.ts';
@@ -46,7 +45,6 @@ export class WaitingWrites {
 
   async set(key: string, value: unknown, { ttlMs, signal }: SetOptions & WaitOptions = {}): Promise<boolean> {
     this.checkMayWrite(signal);
-    checkTtlMs(ttlMs);
     const json = this.#textOf(key, value);
     const write = (): void => this.#writes.set(key, value, { atLimit: 'ignore', ttlMs });
     if (this.#isMyTurn(key, json)) write(); // before this returns
@@ -56,7 +54,6 @@ export class WaitingWrites {
 
   async add(key: string, value: unknown, { ttlMs, signal }: SetOptions & WaitOptions = {}): Promise<boolean> {
     this.checkMayWrite(signal);
-    checkTtlMs(ttlMs);
     this.#writes.prepare(key, value);
     const make = (present: unknown): unknown => (present === undefined ? value : undefined);
     return (await this.#conditional.write(key, { make, ttlMs, isUpdate: false, signal })).isWritten;

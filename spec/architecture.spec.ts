@@ -30,7 +30,7 @@ const layers: readonly (readonly string[])[] = [
   ['providers/provider.ts'],
   ['providers/'],
   ['streams/'],
-  ['options.ts', 'settings.ts', 'value-format.ts'],
+  ['options.ts', 'call-options.ts', 'settings.ts', 'value-format.ts'],
   ['store'],
   ['persistify.ts'],
   ['index.ts'],

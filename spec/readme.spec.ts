@@ -56,7 +56,7 @@ describe('each snippet of the README', () => {
   });
 
   it('that is a provider keeps the contract that it states', async () => {
-    const code = snippets.find((snippet) => /: Provider => /.test(snippet)) ?? '';
+    const code = snippets.find((snippet) => snippet.includes(': Provider => ')) ?? '';
     const [provider = '', use = ''] = code.split(/^(?=const store = )/m);
     const [, name = ''] = /^const (\w+) = .*: Provider => /m.exec(provider) ?? [];
     expect(use).toContain(`persistify(${name}(`);

@@ -61,7 +61,7 @@ function addSave({ batches, saved, recent, errors }: Totals, store: number, { co
 }
 
 function addError(totals: Totals, store: number, { error, attempt, maxAttempts, willRetry }: Failure): Totals {
-  const text = `${error.message} (attempt ${attempt} of ${maxAttempts}${willRetry ? ', to be tried again' : ''})`;
+  const text = `${error.message} (attempt ${attempt}${maxAttempts === Infinity ? '' : ` of ${maxAttempts}`}${willRetry ? ', to be tried again' : ''})`;
   return { ...totals, errors: new Map([...without(totals.errors, store), [store, text]]) };
 }
 
