@@ -17,7 +17,9 @@ npm run bench -- --peers --rows lmdb,sqlite
 
 Each figure is the median of rounds in which all took turns, each in a process of its own. *First 10,000 entries*: small objects, in batches of 1,000 where there are batches, each batch awaited, in a process that has just begun. *One awaited write*: one of 30, one after the other, in the store of those 10,000. *Later*: 10,000 of the 50,000 entries that come next, and one of 30 writes after three thousand others; of packages that would take minutes for them they are not asked. *Open and read*: until every value is in hand as an object, also where a package could leave them on the disk. *On disk*: that many keys, whole blocks.`;
 
-const caveats = `What the figures do not say: a package that writes the whole file, or a file a key, is right for a hundred settings, and its figures for thousands say only where it ends. Some of these are databases with queries, indexes, replication or collections, and this library is none. What lies in memory once it is open is read at the speed of memory; what does not, costs memory nothing.`;
+const caveats = `An awaited write takes several times as long here as on [the page of budgets](README.md), for the same call: there it is timed once some thousands were made, here it is one of the first of a process that has just begun, whose code is not compiled yet: that, and not the disk, is most of the difference. *Later write* is nearer to that page. Who writes now and then from a process that lives for a moment has the figure of this page; a server has that of the other.
+
+What the figures do not say: a package that writes the whole file, or a file a key, is right for a hundred settings, and its figures for thousands say only where it ends. Some of these are databases with queries, indexes, replication or collections, and this library is none. What lies in memory once it is open is read at the speed of memory; what does not, costs memory nothing.`;
 
 /** Writes the page of the peers. */
 export async function writePeersPage(machine: Machine, results: readonly PeerResult[], largeKeys: number): Promise<void> {
