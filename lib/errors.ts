@@ -48,7 +48,8 @@ export class LoadError extends PersistifyError {
 /**
  * What became of a write that was not saved.
  * `pending`: applied, and will be tried again. `unknown`: it was attempted, may or may not be stored, and will be settled.
- * `refused`: can never be stored, and is undone in memory. `discarded`: dropped by `reload`.
+ * `refused`: can never be stored, and is undone in memory. `discarded`: will not be stored: dropped by `reload`, with a
+ * `DiscardedError`, or a conditional write that storage did not come to decide, as saving failed before; it changed nothing.
  */
 export type SaveOutcome = 'pending' | 'refused' | 'discarded' | 'unknown';
 
