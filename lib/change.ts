@@ -41,8 +41,11 @@ export interface ClearChange<K, V> extends ChangeBase {
   readonly previous: ReadonlyMap<K, V>;
 }
 
+/** What happened to one key. */
+export type EntryChange<K = string, V = unknown> = SetChange<K, V> | DeleteChange<K, V> | ExpireChange<K, V>;
+
 /** What happened to the dictionary, as `changes$` tells it. */
-export type Change<K = string, V = unknown> = SetChange<K, V> | DeleteChange<K, V> | ExpireChange<K, V> | ClearChange<K, V>;
+export type Change<K = string, V = unknown> = EntryChange<K, V> | ClearChange<K, V>;
 
 /** A batch that is saved, as `saves$` tells it. */
 export interface Save {

@@ -2,7 +2,7 @@ export type { Cache } from './cache.ts';
 export { persistify, type PersistifyBuilder } from './persistify.ts';
 export { memory } from './providers/memory.ts';
 export type { ChangeOf, CloseOptions, EntryOf, InputOf, KeyOf, SetOptions, Store, Synchronous, WaitOptions } from './store.ts';
-export type { Change, ClearChange, Connection, DeleteChange, ExpireChange, Failure, Origin, Quarantined, Save, SetChange, Status } from './change.ts';
+export type { Change, ClearChange, Connection, DeleteChange, EntryChange, ExpireChange, Failure, Origin, Quarantined, Save, SetChange, Status } from './change.ts';
 export type { BatchOptions, CacheOptions, LimitOptions, RetryOptions, StoreOptions, TtlOptions } from './options.ts';
 export type { Codec, Schema } from './value-format.ts';
 export type { JsonValue } from './json-value.ts';

@@ -25,6 +25,9 @@ type InputOfSchema<S> = S extends StandardSchemaV1 ? StandardSchemaV1.InferInput
 /** `Known`, if a schema has told what values are, else what the codec tells. */
 type CodedBy<T, Known, V> = unknown extends T[keyof T] ? Record<string, V> : Known;
 
+/** A description that says of no key other than a schema or codec does, where there is one. */
+type Within<U, T> = { [K in keyof U]: T[K & keyof T] };
+
 /**
  * Opens stores. Immutable: each `with…` returns a new builder with that option set, and has the option's name.
  * `T` describes the dictionaries that it opens, as far as a schema or codec tells; `In` is what a schema takes.
@@ -60,13 +63,13 @@ export interface PersistifyBuilder<T = Record<string, unknown>, In = T> {
    * another owner has it, CorruptDataError if it is damaged, LoadError if it cannot be read.
    */
   open(name: string, options?: WaitOptions): Promise<Store<T, In>>;
-  open<U>(name: string, options?: WaitOptions): Promise<Store<U>>;
+  open<U extends Within<U, T>>(name: string, options?: WaitOptions): Promise<Store<U>>;
   /**
    * Opens the dictionary `name` as a cache: storage has all of it, memory what was used last. While it is open, opening it
    * again gives the same cache. @throws as `open`, and OptionsError where the provider cannot read single keys.
    */
   openCache(name: string, options?: CacheOptions & WaitOptions): Promise<Cache<T, In>>;
-  openCache<U>(name: string, options?: CacheOptions & WaitOptions): Promise<Cache<U>>;
+  openCache<U extends Within<U, T>>(name: string, options?: CacheOptions & WaitOptions): Promise<Cache<U>>;
 }
 
 /** How long a provider may take to release storage that could not be loaded. */

@@ -1,6 +1,6 @@
 import type { Observable } from 'rxjs';
 
-import type { Change, Failure, Quarantined, Save, Status } from './change.ts';
+import type { ClearChange, EntryChange, Failure, Quarantined, Save, Status } from './change.ts';
 
 /** The keys of the dictionary that `T` describes. */
 export type KeyOf<T> = keyof T & string;
@@ -11,8 +11,8 @@ export type InputOf<In, K extends string> = In[K & keyof In];
 /** An entry of the dictionary that `T` describes. */
 export type EntryOf<T> = { readonly [K in KeyOf<T>]: readonly [K, T[K]] }[KeyOf<T>];
 
-/** The changes of the dictionary that `T` describes. */
-export type ChangeOf<T> = Change<KeyOf<T>, T[KeyOf<T>]>;
+/** The changes of the dictionary that `T` describes: each of an entry has the key and the type of its value. */
+export type ChangeOf<T> = { readonly [K in KeyOf<T>]: EntryChange<K, Exclude<T[K], undefined>> }[KeyOf<T>] | ClearChange<KeyOf<T>, T[KeyOf<T>]>;
 
 /** For everything that waits. */
 export interface WaitOptions {
