@@ -36,6 +36,8 @@ export interface Cache<T, In = T> extends AsyncDisposable {
   count(): Promise<number>;
   /** When `key` ends, in milliseconds since 1970, as far as memory has it. */
   expiresAt(key: KeyOf<T>): number | undefined;
+  /** Its name alone, for `JSON.stringify`, as what is in memory would not be the dictionary. */
+  toJSON(): { readonly name: string };
   readonly status: Status;
   readonly status$: Observable<Status>;
   readonly unsaved: readonly string[];

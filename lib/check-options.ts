@@ -37,22 +37,34 @@ function parse(schema: z.ZodMiniType, value: unknown, where: string): ReturnType
   try {
     return z.safeParse(schema, value, { reportInput: true });
   } catch (cause) {
-    throw new OptionsError(`${where}: the options could not be read; one of them, an accessor or proxy, threw.`, { cause });
+    throw unreadable(where, cause);
   }
+}
+
+/** What options are refused with that throw as they are read. */
+export function unreadable(where: string, cause: unknown): OptionsError {
+  return new OptionsError(`${where}: the options could not be read; one of them, an accessor or proxy, threw.`, { cause });
 }
 
 function describe(issue: z.core.$ZodIssue, schema: z.ZodMiniType, where: string): string {
   const path = issue.path.map(String).join('.');
   if (issue.code !== 'unrecognized_keys') {
-    return `${where}: ${path === '' ? 'the argument' : path} must be ${issue.message}, not ${show(issue.input)}.`;
+    return `${where}: ${path === '' ? 'the argument' : path} must be ${issue.message}, not ${show(issue.input)}.${path === '' && typeof issue.input === 'string' ? asOption(schema) : ''}`;
   }
   const known = knownNames(schema, issue.path.map(String));
-  return issue.keys
-    .map((name) => {
-      const meant = closest(name, known);
-      return `${where}: there is no option ${path === '' ? '' : `${path}.`}${name}.${meant === undefined ? '' : ` Did you mean ${meant}?`} Known are ${known.join(', ')}.`;
-    })
-    .join(' ');
+  return issue.keys.map((name) => unknownOption(name, known, where, path === '' ? '' : `${path}.`)).join(' ');
+}
+
+/** What is said of a name that is not known, with a guess at the one meant. */
+export function unknownOption(name: string, known: readonly string[], where: string, path = ''): string {
+  const meant = closest(name, known);
+  return `${where}: there is no option ${path}${name}.${meant === undefined ? '' : ` Did you mean ${meant}?`} Known are ${known.join(', ')}.`;
+}
+
+/** What is given alone was probably meant to be the one option that is needed. */
+function asOption(schema: unknown): string {
+  const needed = Object.entries(unwrap(schema) ?? {}).find(([, member]) => !(member instanceof z.ZodMiniOptional));
+  return needed === undefined ? '' : ` Did you mean { ${needed[0]}: … }?`;
 }
 
 function knownNames(schema: z.ZodMiniType, path: readonly string[]): string[] {
@@ -74,8 +86,14 @@ export function show(value: unknown): string {
   return typeof value === 'bigint' ? `${value}n` : String(value);
 }
 
-/** The candidate that `name` was probably meant to be: at most a third of its letters away (Levenshtein distance). */
+/** What other libraries call the same. */
+const synonyms = ['directory dir folder file filename path database', 'connection connectionstring url uri dsn', 'ms ttlms ttl maxage', 'maxattempts retries attempts'].map((group) => group.split(' '));
+
+/** The candidate that `name` was probably meant to be: one of the same meaning, or at most a third of its letters away (Levenshtein distance). */
 export function closest(name: string, candidates: readonly string[]): string | undefined {
+  const group = synonyms.find((names) => names.includes(name.toLowerCase()));
+  const same = candidates.find((candidate) => group?.includes(candidate.toLowerCase()));
+  if (same !== undefined) return same;
   const ranked = candidates.map((candidate) => ({ candidate, distance: distance(name.toLowerCase(), candidate.toLowerCase()) }));
   const best = ranked.sort((left, right) => left.distance - right.distance)[0];
   return best !== undefined && best.distance <= Math.max(2, best.candidate.length / 3) ? best.candidate : undefined;

@@ -121,10 +121,13 @@ export class InvalidValueError extends PersistifyError {
   readonly code = 'INVALID_VALUE';
   /** Where in the value, as one would write it: `.items[3].date`; empty for the value itself. */
   readonly path: string;
+  /** The key that it was to be the value of. */
+  readonly key?: string;
 
-  constructor(message: string, path: string, options?: ErrorOptions) {
+  constructor(message: string, path: string, options?: ErrorOptions & { readonly key?: string }) {
     super(message, options);
     this.path = path;
+    if (options?.key !== undefined) this.key = options.key;
   }
 }
 

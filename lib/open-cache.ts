@@ -104,7 +104,7 @@ export class OpenCache implements Cache<Record<string, unknown>> {
   }
 
   get(key: string, options?: WaitOptions): Promise<unknown> {
-    return refusedOptions('get', 'waiting', options) ?? this.#read(key, options?.signal, (entry) => this.dictionary.writes.slide(entry));
+    return refusedOptions('get', 'wait', options) ?? this.#read(key, options?.signal, (entry) => this.dictionary.writes.slide(entry));
   }
 
   get$(key: string): Observable<unknown> {
@@ -127,7 +127,7 @@ export class OpenCache implements Cache<Record<string, unknown>> {
 
   async getOrSet(key: string, loader: () => unknown, options: SetOptions & WaitOptions = {}): Promise<unknown> {
     checkCallback('getOrSet', loader);
-    checkCallOptions('getOrSet', 'setting and waiting', options);
+    checkCallOptions('getOrSet', 'setAndWait', options);
     const { ttlMs, signal } = options;
     this.dictionary.waiting.checkMayWait(signal);
     try {
@@ -173,22 +173,22 @@ export class OpenCache implements Cache<Record<string, unknown>> {
   }
 
   set(key: string, value: unknown, options?: SetOptions): void {
-    checkCallOptions('set', 'setting', options);
+    checkCallOptions('set', 'set', options);
     this.dictionary.writes.set(key, value, { atLimit: 'throw', ttlMs: options?.ttlMs });
   }
 
   setAndSave(key: string, value: unknown, options?: SetOptions & WaitOptions): Promise<boolean> {
-    return refusedOptions('setAndSave', 'setting and waiting', options) ?? this.dictionary.waiting.set(key, value, options);
+    return refusedOptions('setAndSave', 'setAndWait', options) ?? this.dictionary.waiting.set(key, value, options);
   }
 
   async add(key: string, value: unknown, options: SetOptions & WaitOptions = {}): Promise<boolean> {
-    checkCallOptions('add', 'setting and waiting', options);
+    checkCallOptions('add', 'setAndWait', options);
     const { ttlMs, signal } = options;
     return this.#knowing(key, signal, () => this.dictionary.writes.add(key, value, { atLimit: 'throw', ttlMs }));
   }
 
   async addAndSave(key: string, value: unknown, options: SetOptions & WaitOptions = {}): Promise<boolean> {
-    checkCallOptions('addAndSave', 'setting and waiting', options);
+    checkCallOptions('addAndSave', 'setAndWait', options);
     return this.#knowing(key, options.signal, () => this.dictionary.waiting.add(key, value, options));
   }
 
@@ -197,7 +197,7 @@ export class OpenCache implements Cache<Record<string, unknown>> {
   }
 
   async deleteAndSave(key: string, options?: WaitOptions): Promise<boolean> {
-    checkCallOptions('deleteAndSave', 'waiting', options);
+    checkCallOptions('deleteAndSave', 'wait', options);
     return this.dictionary.waiting.delete(key, options);
   }
 
@@ -206,18 +206,18 @@ export class OpenCache implements Cache<Record<string, unknown>> {
   }
 
   clearAndSave(options?: WaitOptions): Promise<boolean> {
-    return refusedOptions('clearAndSave', 'waiting', options) ?? this.dictionary.waiting.clear(options);
+    return refusedOptions('clearAndSave', 'wait', options) ?? this.dictionary.waiting.clear(options);
   }
 
   async update(key: string, fn: (value: unknown) => unknown, options: WaitOptions = {}): Promise<unknown> {
     checkCallback('update', fn);
-    checkCallOptions('update', 'waiting', options);
+    checkCallOptions('update', 'wait', options);
     return this.#knowing(key, options.signal, () => this.dictionary.writes.update(key, fn, 'throw'));
   }
 
   async updateAndSave(key: string, fn: (value: unknown) => unknown, options: WaitOptions = {}): Promise<unknown> {
     checkCallback('updateAndSave', fn);
-    checkCallOptions('updateAndSave', 'waiting', options);
+    checkCallOptions('updateAndSave', 'wait', options);
     return this.#knowing(key, options.signal, () => this.dictionary.waiting.update(key, fn, options));
   }
 
@@ -233,7 +233,7 @@ export class OpenCache implements Cache<Record<string, unknown>> {
 
   async transactionAndSave<R>(fn: () => R, options?: WaitOptions): Promise<R> {
     checkCallback('transactionAndSave', fn);
-    checkCallOptions('transactionAndSave', 'waiting', options);
+    checkCallOptions('transactionAndSave', 'wait', options);
     try {
       return await this.dictionary.waiting.transaction(fn, options);
     } catch (error) {
@@ -243,16 +243,16 @@ export class OpenCache implements Cache<Record<string, unknown>> {
   }
 
   async touch(key: string, options: WaitOptions = {}): Promise<boolean> {
-    checkCallOptions('touch', 'waiting', options);
+    checkCallOptions('touch', 'wait', options);
     return this.#knowing(key, options.signal, () => this.dictionary.touch(key));
   }
 
   flush(options?: WaitOptions): Promise<boolean> {
-    return refusedOptions('flush', 'waiting', options) ?? this.dictionary.flush(options);
+    return refusedOptions('flush', 'wait', options) ?? this.dictionary.flush(options);
   }
 
   async close(options?: CloseOptions): Promise<void> {
-    checkCallOptions('close', 'closing', options);
+    checkCallOptions('close', 'close', options);
     if (!this.dictionary.writes.isClosed) this.#letReadsEnd();
     const closing = this.dictionary.close(options);
     if (this.dictionary.writes.isClosed) {
@@ -265,6 +265,15 @@ export class OpenCache implements Cache<Record<string, unknown>> {
 
   [Symbol.asyncDispose](): Promise<void> {
     return this.close();
+  }
+
+  toJSON(): { readonly name: string } {
+    return { name: this.name };
+  }
+
+  /** What Node's console prints. */
+  [Symbol.for('nodejs.util.inspect.custom')](): string {
+    return `Cache ${JSON.stringify(this.name)} { state: '${this.status.state}' }`;
   }
 
   /** Runs `step` when memory knows what is stored under `key`, which stays in memory meanwhile. */

@@ -115,21 +115,21 @@ export class OpenStore implements Store<Record<string, unknown>> {
   }
 
   set(key: string, value: unknown, options?: SetOptions): void {
-    checkCallOptions('set', 'setting', options);
+    checkCallOptions('set', 'set', options);
     this.dictionary.writes.set(key, value, { atLimit: 'throw', ttlMs: options?.ttlMs });
   }
 
   setAndSave(key: string, value: unknown, options?: SetOptions & WaitOptions): Promise<boolean> {
-    return refusedOptions('setAndSave', 'setting and waiting', options) ?? this.dictionary.waiting.set(key, value, options);
+    return refusedOptions('setAndSave', 'setAndWait', options) ?? this.dictionary.waiting.set(key, value, options);
   }
 
   add(key: string, value: unknown, options?: SetOptions): boolean {
-    checkCallOptions('add', 'setting', options);
+    checkCallOptions('add', 'set', options);
     return this.dictionary.writes.add(key, value, { atLimit: 'throw', ttlMs: options?.ttlMs });
   }
 
   addAndSave(key: string, value: unknown, options?: SetOptions & WaitOptions): Promise<boolean> {
-    return refusedOptions('addAndSave', 'setting and waiting', options) ?? this.dictionary.waiting.add(key, value, options);
+    return refusedOptions('addAndSave', 'setAndWait', options) ?? this.dictionary.waiting.add(key, value, options);
   }
 
   delete(key: string): boolean {
@@ -137,7 +137,7 @@ export class OpenStore implements Store<Record<string, unknown>> {
   }
 
   deleteAndSave(key: string, options?: WaitOptions): Promise<boolean> {
-    return refusedOptions('deleteAndSave', 'waiting', options) ?? this.dictionary.waiting.delete(key, options);
+    return refusedOptions('deleteAndSave', 'wait', options) ?? this.dictionary.waiting.delete(key, options);
   }
 
   clear(): void {
@@ -145,7 +145,7 @@ export class OpenStore implements Store<Record<string, unknown>> {
   }
 
   clearAndSave(options?: WaitOptions): Promise<boolean> {
-    return refusedOptions('clearAndSave', 'waiting', options) ?? this.dictionary.waiting.clear(options);
+    return refusedOptions('clearAndSave', 'wait', options) ?? this.dictionary.waiting.clear(options);
   }
 
   update(key: string, fn: (value: unknown) => unknown): unknown {
@@ -154,7 +154,7 @@ export class OpenStore implements Store<Record<string, unknown>> {
   }
 
   updateAndSave(key: string, fn: (value: unknown) => unknown, options?: WaitOptions): Promise<unknown> {
-    return refusedCallback('updateAndSave', fn) ?? refusedOptions('updateAndSave', 'waiting', options) ?? this.dictionary.waiting.update(key, fn, options);
+    return refusedCallback('updateAndSave', fn) ?? refusedOptions('updateAndSave', 'wait', options) ?? this.dictionary.waiting.update(key, fn, options);
   }
 
   transaction<R>(fn: () => R): R {
@@ -163,7 +163,7 @@ export class OpenStore implements Store<Record<string, unknown>> {
   }
 
   transactionAndSave<R>(fn: () => R, options?: WaitOptions): Promise<R> {
-    return refusedCallback('transactionAndSave', fn) ?? refusedOptions('transactionAndSave', 'waiting', options) ?? this.dictionary.waiting.transaction(fn, options);
+    return refusedCallback('transactionAndSave', fn) ?? refusedOptions('transactionAndSave', 'wait', options) ?? this.dictionary.waiting.transaction(fn, options);
   }
 
   touch(key: string): boolean {
@@ -171,19 +171,28 @@ export class OpenStore implements Store<Record<string, unknown>> {
   }
 
   flush(options?: WaitOptions): Promise<boolean> {
-    return refusedOptions('flush', 'waiting', options) ?? this.dictionary.flush(options);
+    return refusedOptions('flush', 'wait', options) ?? this.dictionary.flush(options);
   }
 
   reload(options?: WaitOptions): Promise<void> {
-    return refusedOptions('reload', 'waiting', options) ?? this.dictionary.reload(options);
+    return refusedOptions('reload', 'wait', options) ?? this.dictionary.reload(options);
   }
 
   close(options?: CloseOptions): Promise<void> {
-    return refusedOptions('close', 'closing', options) ?? this.dictionary.close(options);
+    return refusedOptions('close', 'close', options) ?? this.dictionary.close(options);
   }
 
   [Symbol.asyncDispose](): Promise<void> {
     return this.close();
+  }
+
+  toJSON(): Record<string, unknown> {
+    return Object.fromEntries(this.entries());
+  }
+
+  /** What Node's console prints: pages of what is inside are of use to nobody. */
+  [Symbol.for('nodejs.util.inspect.custom')](): string {
+    return `Store ${JSON.stringify(this.name)} { size: ${this.size}, state: '${this.status.state}' }`;
   }
 
   async #read(): ReturnType<Kind['read']> {

@@ -20,9 +20,9 @@ export interface BatchOptions {
 export interface RetryOptions {
   /** How many attempts a series has; the first counts. @default 5 */
   readonly maxAttempts?: number;
-  /** The bound of the first wait, in milliseconds; it doubles with each attempt. @default 200 */
+  /** The bound of the first wait, in milliseconds; it doubles with each attempt. @default 200, or `maxDelayMs` if that is less */
   readonly delayMs?: number;
-  /** No wait is longer, in milliseconds. @default 10_000 */
+  /** No wait is longer, in milliseconds; not less than `delayMs`. @default 10_000, or `delayMs` if that is more */
   readonly maxDelayMs?: number;
   /** While the attempts are spent, one more is made each so many milliseconds. @default 10_000 */
   readonly probeMs?: number;
@@ -79,7 +79,7 @@ const sections = {
   retry: object({ maxAttempts: z.optional(wholeFrom(1)), delayMs: z.optional(milliseconds), maxDelayMs: z.optional(milliseconds), probeMs: z.optional(milliseconds) }),
   limits: object({ pendingKeys: z.optional(bound), pendingBytes: z.optional(bound) }),
   ttl: object({ ms: lifetime, mode: z.enum(['sliding', 'absolute'], "'sliding' or 'absolute'") }),
-  cache: object({ keepMs: z.optional(lifetime), maxEntries: z.optional(bound), signal }),
+  cache: object({ keepMs: z.optional(lifetime), maxEntries: z.optional(bound), signal: z.optional(z.custom<AbortSignal>(signal.holds, signal.expected)) }),
   schema: z.custom<Schema>(isSchema, 'a Standard Schema (zod, valibot, arktype …), or an object with one for each key'),
   codec: z.custom<Codec>(isCodec, 'an object with the functions encode and decode, or a zod codec'),
   scheduler: z.custom<SchedulerLike>((value) => hasFunction(value, 'now') && hasFunction(value, 'schedule'), 'an RxJS scheduler'),
@@ -100,11 +100,17 @@ const storeOptions = object({
 /** @throws OptionsError */
 export function checkOptions(options: unknown, where: string): asserts options is StoreOptions {
   check(storeOptions, options, where);
+  checkRetry((options as StoreOptions).retry, `${where}: retry.`); // which it now is
 }
 
 /** @throws OptionsError */
 export function checkOption(name: keyof typeof sections, value: unknown, where: string): void {
   check(sections[name], value, where);
+  if (name === 'retry') checkRetry(value as RetryOptions, `${where}: `); // which it now is
+}
+
+function checkRetry({ delayMs = 0, maxDelayMs = Infinity }: RetryOptions = {}, where: string): void {
+  if (maxDelayMs < delayMs) throw new OptionsError(`${where}maxDelayMs must be at least delayMs, which is ${delayMs}, not ${maxDelayMs}.`);
 }
 
 /** @throws OptionsError */

@@ -154,7 +154,7 @@ class Builder implements PersistifyBuilder {
   }
 
   open(name: string, options?: WaitOptions): Promise<never> {
-    return refusedOptions('open', 'waiting', options) ?? this.#open(name, undefined, options?.signal);
+    return refusedOptions('open', 'wait', options) ?? this.#open(name, undefined, options?.signal);
   }
 
   async openCache(name: string, options: CacheOptions & WaitOptions = {}): Promise<never> {
@@ -170,6 +170,12 @@ class Builder implements PersistifyBuilder {
     // One that is closing is nobody's any more: it is opened anew when storage is released.
     for (let present = this.#openings.get(name); present?.isClosing() === true; present = this.#openings.get(name)) await unlessAborted(present.closed, signal);
     const opening = this.#openings.get(name) ?? this.#begin(name, cache);
+    const isStore = opening.cache === undefined;
+    if (isStore !== (cache === undefined)) {
+      const shown = JSON.stringify(name);
+      const [is, isNot, call] = isStore ? ['store', 'cache', 'open'] : ['cache', 'store', 'openCache'];
+      throw new OptionsError(`${shown} is open as a ${is}, and not as a ${isNot}: take it with ${call}(${shown}), or close it first.`);
+    }
     if (!areSame(opening, { options: this.#options, cache })) {
       throw new OptionsError(`The store ${JSON.stringify(name)} is open with other options: open it with the same builder, or close it first.`);
     }
@@ -256,5 +262,5 @@ function areSame(left: Pick<Opening, 'options' | 'cache'>, right: Pick<Opening, 
 }
 
 function flatten({ batch, retry, limits, ttl, throwOnFailure }: StoreOptions, cache: CacheOptions | undefined): string {
-  return JSON.stringify([cache === undefined, ...[batch, retry, limits, ttl, cache].map((section) => Object.entries(section ?? {}).sort().map(([name, value]) => [name, String(value)])), String(throwOnFailure)]);
+  return JSON.stringify([...[batch, retry, limits, ttl, cache].map((section) => Object.entries(section ?? {}).sort().map(([name, value]) => [name, String(value)])), String(throwOnFailure)]);
 }

@@ -8,6 +8,12 @@ export function providerFailure(error: unknown): PersistifyError {
   return new ProviderError(message, { kind: 'halt', outcomeUnknown: true, cause: error });
 }
 
+/** Why something failed, as a sentence: a provider of a user's own may end its messages as it likes. */
+export function reasonOf(error: unknown): string {
+  const message = error instanceof Error ? error.message : String(error);
+  return /[.!?…]$/.test(message) ? message : `${message}.`;
+}
+
 /** Whether another attempt can help. */
 export function isRetryable(error: unknown): boolean {
   return error instanceof ProviderError && error.kind === 'retry';

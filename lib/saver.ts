@@ -6,7 +6,7 @@ import { DiscardedError, ProviderError, SaveError, StoreClosedError, type Persis
 import type { Layers, Settled } from './layers.ts';
 import type { Batch, BatchResult, LeftOut } from './mutation.ts';
 import type { Clearing, Flight, Overlay, Proposal } from './overlay.ts';
-import { checkResult, isRetryable, providerFailure } from './provider-failure.ts';
+import { checkResult, isRetryable, providerFailure, reasonOf } from './provider-failure.ts';
 import type { ProviderSession } from './providers/provider.ts';
 import type { Settings } from './settings.ts';
 import { batchMutations } from './streams/batch-mutations.ts';
@@ -368,7 +368,7 @@ export class Saver<V> {
   /** Those that are not decided are not waited for any longer; those that were not sent never will be. */
   #failProposals(cause: unknown, outcome: 'pending' | 'unknown'): void {
     const { layers } = this.#config;
-    const why = cause instanceof Error ? cause.message : String(cause);
+    const why = reasonOf(cause);
     for (const { key, reject } of layers.sentProposals) reject(new SaveError(`Not decided: ${why} It was sent, and will be settled by the next attempt.`, { outcome, keys: [key], cause }));
     for (const { key, reject } of layers.withdrawProposals()) reject(new SaveError(`Not saved: ${why} Nothing was changed.`, { outcome: 'discarded', keys: [key], cause }));
   }

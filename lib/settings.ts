@@ -21,7 +21,7 @@ export function settingsFrom({ batch, retry, limits, ttl, schema, codec, schedul
     retry: {
       maxAttempts: retry?.maxAttempts ?? 5,
       delayMs: retry?.delayMs ?? 200,
-      maxDelayMs: retry?.maxDelayMs ?? 10_000,
+      maxDelayMs: retry?.maxDelayMs ?? Math.max(10_000, retry?.delayMs ?? 0),
       probeMs: retry?.probeMs ?? 10_000,
     },
     limits: { pendingKeys: limits?.pendingKeys ?? Infinity, pendingBytes: limits?.pendingBytes ?? Infinity },

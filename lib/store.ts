@@ -69,6 +69,8 @@ export interface Store<T, In = T> extends AsyncDisposable, Iterable<EntryOf<T>> 
   keys(): IterableIterator<KeyOf<T>>;
   values(): IterableIterator<T[KeyOf<T>]>;
   forEach(callback: (value: T[KeyOf<T>], key: KeyOf<T>) => void): void;
+  /** The entries as an object, for `JSON.stringify`: with values as they are read, where `jsonOf` has them as they are saved. */
+  toJSON(): { [K in KeyOf<T>]?: T[K] };
   /** The text of `key`'s value, as it is saved: encoded by the codec, as JSON. `undefined` if the key is absent. */
   jsonOf(key: KeyOf<T>): string | undefined;
   /** When `key` ends, in milliseconds since 1970; `undefined` if it does not, or is absent. */

@@ -17,8 +17,8 @@ export type Schema = StandardSchemaV1 | Readonly<Record<string, StandardSchemaV1
 export interface ValueFormat {
   /** What the schema makes of `input`. @throws ValidationError */
   readonly validate: (key: string, input: unknown) => unknown;
-  /** @throws InvalidValueError */
-  readonly toText: (value: unknown) => string;
+  /** @throws InvalidValueError, which names `key` */
+  readonly toText: (value: unknown, key?: string) => string;
   /** @throws CorruptDataError */
   readonly fromText: (key: string, json: string) => unknown;
 }
@@ -29,7 +29,13 @@ export function valueFormat(schema: Schema | undefined, codec: Codec | undefined
   const { encode, decode } = converter(codec);
   return {
     validate,
-    toText: codec === undefined ? encodeJson : (value) => encodeJson(value === undefined ? value : encode(value)),
+    toText: (value, key) => {
+      try {
+        return encodeJson(codec === undefined || value === undefined ? value : encode(value));
+      } catch (error) {
+        throw key === undefined ? error : ofKey(error, key);
+      }
+    },
     fromText: (key, json) => {
       try {
         if (json === '') throw new SyntaxError('there is no text of it, or one too long to be taken');
@@ -43,6 +49,12 @@ export function valueFormat(schema: Schema | undefined, codec: Codec | undefined
       }
     },
   };
+}
+
+function ofKey(error: unknown, key: string): unknown {
+  if (!(error instanceof InvalidValueError)) return error;
+  const { message, path, cause } = error;
+  return new InvalidValueError(`The value for ${JSON.stringify(key)} cannot be stored: ${message}`, path, { key, ...(cause === undefined ? {} : { cause }) });
 }
 
 function converter(codec: Codec | undefined): { encode: (value: unknown) => unknown; decode: (json: unknown) => unknown } {

@@ -1,5 +1,6 @@
 import { abortReason, onAbort } from './aborted.ts';
 import { DiscardedError, SaveError } from './errors.ts';
+import { reasonOf } from './provider-failure.ts';
 
 interface Waiter {
   /** Waits for storage to equal the store as it was at this `revision`, or later. */
@@ -61,8 +62,7 @@ export class Waiters {
     for (const { revision, keys, reject } of this.#takeUpTo(Infinity)) {
       const outcome = outcomeOf(revision);
       const where = outcome === 'pending' ? 'It is kept and will be tried again.' : 'It may be stored or not; it is kept, and will be settled by the next attempt.';
-      const why = cause instanceof Error ? cause.message : String(cause);
-      reject(new SaveError(`Not saved: ${why} ${where}`, { outcome, keys: keys ?? (unsaved ??= unsavedKeys()), cause }));
+      reject(new SaveError(`Not saved: ${reasonOf(cause)} ${where}`, { outcome, keys: keys ?? (unsaved ??= unsavedKeys()), cause }));
     }
   }
 

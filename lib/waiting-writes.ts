@@ -119,7 +119,7 @@ export class WaitingWrites {
   /** As much of a value as counts. A value that cannot be stored is refused before it waits for room. */
   #textOf(key: string, input: unknown): string {
     const { format } = this.#settings;
-    return this.#limits.isBounded ? format.toText(format.validate(key, input)) : '';
+    return this.#limits.isBounded ? format.toText(format.validate(key, input), key) : '';
   }
 
   /** Whether a write may be made now: there is room for it, and it takes none from those who wait, nor comes before an older one of its key. */

@@ -153,7 +153,7 @@ export class Writes {
     if (present === undefined) checkKey(key); // what is there was checked when it came
     const { format } = this.#config;
     const value = format.validate(key, input);
-    const json = format.toText(value);
+    const json = format.toText(value, key);
     this.#checkStorable(key, json);
     if (atLimit === 'throw' && this.#transaction?.atLimit !== 'ignore') this.#config.limits.check(key, json);
     if (present !== undefined && isMortal(present) && !layers.isVisible(present)) this.#expire(present);
@@ -180,7 +180,7 @@ export class Writes {
     checkKey(key);
     const { format } = this.#config;
     const value = format.validate(key, input);
-    const json = format.toText(value);
+    const json = format.toText(value, key);
     this.#checkStorable(key, json);
     return { value, json };
   }

@@ -59,7 +59,7 @@ describe('openCache', () => {
     }
     await first.close();
     const store = await stores.open('a');
-    await expect(stores.openCache('a')).rejects.toThrow(/"a" is open with other options/);
+    await expect(stores.openCache('a')).rejects.toThrow(/"a" is open as a store/);
     await store.close();
     await (await stores.openCache('a')).close();
   });

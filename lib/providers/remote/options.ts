@@ -45,6 +45,8 @@ const options = object({
 
 /** @throws OptionsError */
 export function settingsFrom(given: RemoteOptions): RemoteSettings {
+  // Neither is a URL shown that was given alone.
+  if (typeof given === 'string' || given instanceof URL) throw new OptionsError('remote: the argument must be an object of options, not a URL alone. Did you mean { url: … }?');
   check(options, given, 'remote');
   const { url, headers: sent = {}, prefix = '', rate = Infinity, timeoutMs = 30_000 } = given;
   return {

@@ -23,7 +23,7 @@ describe('the options', () => {
 
   it.each<[unknown, string]>([
     [undefined, 'sqlite(): the argument must be an object of options, not undefined.'],
-    ['data.sqlite', 'sqlite(): the argument must be an object of options, not "data.sqlite".'],
+    ['data.sqlite', 'sqlite(): the argument must be an object of options, not "data.sqlite". Did you mean { file: … }?'],
     [{}, 'sqlite(): file must be the path of a file, not undefined.'],
     [{ file: 5 }, 'sqlite(): file must be the path of a file, not 5.'],
     [{ file: '' }, 'sqlite(): file must be the path of a file, not ""; for a store in memory use the memory provider.'],
