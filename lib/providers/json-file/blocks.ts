@@ -1,11 +1,27 @@
-import type { FileHandle } from 'node:fs/promises';
-
 import { ignore } from './durable-file.ts';
+
+/** What can be read at any place: an open file, or what was kept of one. */
+export interface Source {
+  read(buffer: Buffer, offset: number, length: number, position: number): Promise<{ readonly bytesRead: number }>;
+}
+
+/** A file's content in memory. */
+export class Kept implements Source {
+  readonly #bytes: Buffer;
+
+  constructor(bytes: Buffer) {
+    this.#bytes = bytes;
+  }
+
+  read(buffer: Buffer, offset: number, length: number, position: number): Promise<{ readonly bytesRead: number }> {
+    return Promise.resolve({ bytesRead: this.#bytes.copy(buffer, offset, position, position + length) });
+  }
+}
 
 export const blockBytes = 1 << 20;
 
 /** The bytes from `start` to `end`, as many as there are, in buffers that the reader may keep. While one is looked at, the next is read. */
-export async function* blocks(file: FileHandle, start: number, end: number): AsyncGenerator<Buffer, void> {
+export async function* blocks(file: Source, start: number, end: number): AsyncGenerator<Buffer, void> {
   const read = (at: number): Promise<Buffer> => {
     const reading = readAt(file, at, Math.min(blockBytes, end - at));
     reading.catch(ignore); // it may fail before anybody asks for it, or after nobody does
@@ -26,7 +42,7 @@ export async function* blocks(file: FileHandle, start: number, end: number): Asy
 const mostAtOnce = 1 << 30;
 
 /** Up to `length` bytes; fewer only where the file ends. */
-export async function readAt(file: FileHandle, position: number, length: number): Promise<Buffer> {
+export async function readAt(file: Source, position: number, length: number): Promise<Buffer> {
   const buffer = Buffer.allocUnsafeSlow(length);
   let done = 0;
   while (done < length) {
@@ -39,12 +55,12 @@ export async function readAt(file: FileHandle, position: number, length: number)
 
 /** Reads on from a place, by lines and by lengths; never beyond `end`. */
 export class ByteReader {
-  readonly #file: FileHandle;
+  readonly #file: Source;
   readonly #end: number;
   #at: number;
   #buffer: Buffer = Buffer.alloc(0);
 
-  constructor(file: FileHandle, start: number, end: number) {
+  constructor(file: Source, start: number, end: number) {
     this.#file = file;
     this.#at = start;
     this.#end = end;
@@ -96,7 +112,7 @@ export class ByteReader {
  * The bytes from `start` to `end` in buffers of whole lines, each with its line feed. What follows the last line feed is left out.
  * @param seen is told of every byte, for a checksum.
  */
-export async function* wholeLines(file: FileHandle, start: number, end: number, seen: (bytes: Buffer) => void): AsyncGenerator<Buffer, void> {
+export async function* wholeLines(file: Source, start: number, end: number, seen: (bytes: Buffer) => void): AsyncGenerator<Buffer, void> {
   let pieces: Buffer[] = [];
   for await (const block of blocks(file, start, end)) {
     seen(block);

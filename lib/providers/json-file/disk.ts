@@ -1,5 +1,6 @@
 import { CorruptDataError, ProviderError } from '../../errors.ts';
 import type { OpenContext } from '../provider.ts';
+import { contestedBy, tellDoubtful } from './contested.ts';
 import { ignore, remove, renameOverChecked } from './durable-file.ts';
 import type { StoreFiles } from './file-names.ts';
 import { fold, type Folded } from './fold.ts';
@@ -10,6 +11,7 @@ import { listedGenerations } from './listing.ts';
 import type { Lock } from './lock.ts';
 import { LogIndex } from './log-index.ts';
 import { readLog } from './read-log.ts';
+import { recordOf } from './record.ts';
 import { belongsTo, type Recovered, tellFindings } from './recover.ts';
 import { Slices } from './slices.ts';
 import { letGo, type Snapshot } from './snapshot.ts';
@@ -58,7 +60,8 @@ import { Turns } from './turns.ts';
  *
  * A `.json` file that is not the one that we know is an edit. It is checked whole, then it takes the place of the one we know, logs
  * stay on it, and it counts as a commit; a further log names it as its base, and is there before the edit is told where logs stand.
- * The fold never replaces a file that is not known.
+ * What was edited came later than what the logs say of it: the first record of that log says it once more. It is found by comparing
+ * with the file that we knew, as all else in it is only as old as that. The fold never replaces a file that is not known.
  * Found at open, an edit is known by its header, which still names the generation and the checksum of the file it was made from.
  */
 
@@ -246,33 +249,41 @@ export class Disk {
       if (!sameStamp(await stampAt(this.#files.json), json.stamp)) return { outcome: 'again' };
       const before = this.#json;
       const isSame = before?.identity.crc === json.identity.crc && before.identity.size === json.identity.size;
-      if (!isSame) {
-        const ledger = await this.#ledgerOn(json);
-        await this.journal.adopted(json.identity, this.journal.count > 0 || this.#areLogsLeft);
-        this.#ledger = ledger;
+      const found = isSame ? undefined : await this.#lookAtLogs(json);
+      if (found !== undefined) {
+        const { record } = found;
+        await this.journal.adopted(json.identity, this.journal.count > 0 || this.#areLogsLeft, record);
+        this.#ledger = found.ledger;
       }
       this.#json = json;
       isTaken = true;
       this.#refused = undefined;
       this.#isGone = false;
       await before?.handle.letGo().catch(ignore);
-      if (isSame) return { outcome: 'same' };
+      if (found === undefined) return { outcome: 'same' };
       tellFindings(this.#files, json, this.#report);
+      tellDoubtful(found.doubtful, this.#files, this.#report);
       return { outcome: 'adopted' };
     } finally {
       if (!isTaken) await json.handle.letGo();
     }
   }
 
-  /** What is to be known of each key once `json` lies beneath the logs, which is a commit. */
-  async #ledgerOn(json: JsonFile): Promise<Ledger> {
+  /** What an edited file makes of the logs that it comes beneath, which is a commit, or two: what has to be written for it follows. */
+  async #lookAtLogs(json: JsonFile) {
+    const { seq, settled } = this.journal;
     const logs = await this.journal.openLogs();
     try {
       const slices = new Slices();
       const index = new LogIndex();
       for (const log of logs) await readLog(log, index, slices);
+      const { edits, doubtful } = await contestedBy(json, this.#json, index, slices);
+      // It says once more which batch was answered last: an edit is none's.
+      const batch = { writer: settled?.writer ?? '', number: settled?.number ?? 0, mutations: edits };
+      const record = edits.length === 0 ? undefined : await recordOf(seq + 2, batch, edits, settled?.result.leftOut ?? []);
+      for (const lines of record?.body ?? []) await index.apply(lines, slices);
       const { deadlines, empty } = await sumUp(json, index, slices);
-      return new Ledger(this.journal.seq + 1, empty, deadlines);
+      return { record, doubtful, ledger: new Ledger(record?.seq ?? seq + 1, empty, deadlines) };
     } finally {
       for (const log of logs) await log.file.close();
     }

@@ -1,10 +1,11 @@
 import type { FileHandle } from 'node:fs/promises';
 
+import { Kept } from './blocks.ts';
 import { checksum, hex8 } from './checksum.ts';
 import { createFile, ignore, randomId, remove, writeAll } from './durable-file.ts';
 import type { StoreFiles } from './file-names.ts';
 import { indented } from './indent.ts';
-import { type JsonFile, stampOf } from './json-file.ts';
+import { type JsonFile, keptBytes, stampOf } from './json-file.ts';
 import { crcStart, deadlinesStart, fileEnd, headerStart, type JsonHeader } from './json-header.ts';
 import { closingQuote } from './keys.ts';
 import { textStart } from './log-lines.ts';
@@ -73,6 +74,7 @@ async function writeJson(snapshot: Snapshot, file: FileHandle, target: FoldTarge
   await file.sync();
   return {
     handle: new SharedHandle(file),
+    source: out.kept ?? file,
     stamp: stampOf(await file.stat({ bigint: true })),
     identity: { generation: target.header.generation, crc: hex8(out.crc), size: out.length, stated },
     header: { ...target.header, written, crc: stated },
@@ -139,6 +141,8 @@ class Output {
   #gathered = 0;
   #written = 0;
   #crc = 0;
+  /** All of it, if that is little. */
+  #kept: Buffer[] | undefined = [];
 
   constructor(file: FileHandle) {
     this.#file = file;
@@ -151,6 +155,11 @@ class Output {
   /** Of what was flushed. */
   get crc(): number {
     return this.#crc;
+  }
+
+  /** What was flushed, if it is to be kept. */
+  get kept(): Kept | undefined {
+    return this.#kept && new Kept(Buffer.concat(this.#kept));
   }
 
   get full(): boolean {
@@ -172,5 +181,7 @@ class Output {
     this.#gathered = 0;
     this.#crc = checksum(gathered, this.#crc);
     this.#written = await writeAll(this.#file, [gathered], this.#written);
+    if (this.#written > keptBytes) this.#kept = undefined;
+    this.#kept?.push(gathered);
   }
 }

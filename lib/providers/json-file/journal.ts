@@ -206,12 +206,14 @@ export class Journal {
    * A change that is in no log, but in the `.json` file `base`: it is a commit of its own, and ends the log under way.
    * @param overLogs whether logs stand on the file in whose place it came. Then a further log names it at once: an edited file may not
    * tell itself that they belong to it.
+   * @param record what has to be written for it, as one more commit; undefined: nothing.
    */
-  async adopted(base: BaseIdentity, overLogs: boolean): Promise<void> {
+  async adopted(base: BaseIdentity, overLogs: boolean, record: LogRecord | undefined): Promise<void> {
     await this.abandon();
     this.#next = Math.max(this.#next, base.generation + 1);
-    if (overLogs) await this.#begin(undefined, { seq: this.#seq + 1, base });
-    this.#seq += 1;
+    const seq = this.#seq + 1;
+    if (overLogs) await this.#begin(record, { seq, base });
+    this.#seq = record?.seq ?? seq;
   }
 
   /** Forgets the logs below `generation`, as they are folded. */

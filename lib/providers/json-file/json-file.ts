@@ -1,7 +1,7 @@
 import { type BigIntStats, constants, statSync } from 'node:fs';
 import { type FileHandle, open, stat } from 'node:fs/promises';
 
-import { blocks, readAt } from './blocks.ts';
+import { blocks, Kept, readAt, type Source } from './blocks.ts';
 import { checksum, hex8 } from './checksum.ts';
 import { damaged } from './damage.ts';
 import { syncForeign } from './durable-file.ts';
@@ -16,6 +16,8 @@ import type { Slices } from './slices.ts';
 /** A `.json` file as it was found or written, checked from its first byte to its last. */
 export interface JsonFile {
   readonly handle: SharedHandle;
+  /** What its entries are read from. */
+  readonly source: Source;
   readonly stamp: FileStamp;
   readonly identity: BaseIdentity;
   readonly header: JsonHeader | undefined;
@@ -37,6 +39,12 @@ export interface JsonFile {
   readonly blank: boolean;
   readonly mode: number;
 }
+
+/**
+ * Of a file up to this size, the content is kept: it is of those that people edit, and an editor may write into the very file that
+ * we have open. What it held before has to be known to tell what was edited, and to go on from if the edit is none that can be taken.
+ */
+export const keptBytes = 1 << 20;
 
 /** What changes with a file when somebody writes to it or puts another in its place. */
 export interface FileStamp {
@@ -98,10 +106,11 @@ async function inspect(path: string, handle: SharedHandle, stats: BigIntStats, s
   // An editor does not flush; were the file to vanish in a power cut, logs that stand on it would be worth nothing.
   await syncForeign(handle.file);
   const size = Number(stats.size);
-  const sums = await sumsOf(handle.file, size, slices);
-  const known = { handle, stamp: stampOf(stats), mode: Number(stats.mode & 0o777n) };
+  const source = size <= keptBytes ? new Kept(await readAt(handle.file, 0, size)) : handle.file;
+  const sums = await sumsOf(source, size, slices);
+  const known = { handle, source, stamp: stampOf(stats), mode: Number(stats.mode & 0o777n) };
   if (sums.stated !== undefined && sums.stated === sums.beforeStated) {
-    const own = await readOwnHeader(path, handle.file, sums.lastLine, size);
+    const own = await readOwnHeader(path, source, sums.lastLine, size);
     if (own !== undefined) {
       const { header, deadlinesAt } = own;
       return {
@@ -119,7 +128,7 @@ async function inspect(path: string, handle: SharedHandle, stats: BigIntStats, s
       };
     }
   }
-  const { header, deadlinesAt, duplicates, empty, blank } = await scanObject(path, handle.file, size, slices);
+  const { header, deadlinesAt, duplicates, empty, blank } = await scanObject(path, source, size, slices);
   if (header?.written !== undefined && header.crc !== '' && isWrittenAt(stats, header.written)) {
     throw damaged('json', path, 0, 'it does not match its checksum, and its modification time is the one that we gave it, so nobody edited it; if somebody did, touch the file');
   }
@@ -167,7 +176,7 @@ export async function readJsonEnd(path: string): Promise<JsonEnd | undefined> {
 }
 
 /** Where the header starts in our layout; it may have many deadlines. */
-async function lastLineStart(file: FileHandle, size: number): Promise<number | undefined> {
+async function lastLineStart(file: Source, size: number): Promise<number | undefined> {
   const digitsAt = size - fileEnd.length - 8;
   if ((await statedCrc(file, digitsAt)) === undefined) return undefined;
   for (let length = 1 << 16; ; length *= 2) {
@@ -192,7 +201,7 @@ interface Sums {
   readonly beforeLastLine: number;
 }
 
-async function sumsOf(file: FileHandle, size: number, slices: Slices): Promise<Sums> {
+async function sumsOf(file: Source, size: number, slices: Slices): Promise<Sums> {
   const digitsAt = size - fileEnd.length - 8;
   const stated = await statedCrc(file, digitsAt);
   let [crc, at, lastLine, beforeLastLine, beforeStated] = [0, 0, 0, 0, 0];
@@ -208,14 +217,14 @@ async function sumsOf(file: FileHandle, size: number, slices: Slices): Promise<S
   return { whole: hex8(crc), stated, beforeStated: hex8(beforeStated), lastLine, beforeLastLine };
 }
 
-async function statedCrc(file: FileHandle, digitsAt: number): Promise<string | undefined> {
+async function statedCrc(file: Source, digitsAt: number): Promise<string | undefined> {
   if (digitsAt < crcStart.length) return undefined;
   const end = (await readAt(file, digitsAt - crcStart.length, crcStart.length + 8 + fileEnd.length)).toString('latin1');
   return /^,"crc":"([0-9a-f]{8})"\}\n\}\n$/.exec(end)?.[1];
 }
 
 /** The header of a file whose checksum is right; its deadlines may be many and are left where they are. */
-async function readOwnHeader(path: string, file: FileHandle, start: number, size: number): Promise<Pick<JsonFile, 'deadlinesAt'> & { header: JsonHeader } | undefined> {
+async function readOwnHeader(path: string, file: Source, start: number, size: number): Promise<Pick<JsonFile, 'deadlinesAt'> & { header: JsonHeader } | undefined> {
   const end = size - fileEnd.length - 8 - crcStart.length;
   let text = Buffer.alloc(0);
   let cut = -1;

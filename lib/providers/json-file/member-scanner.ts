@@ -1,6 +1,4 @@
-import type { FileHandle } from 'node:fs/promises';
-
-import { blockBytes, readAt } from './blocks.ts';
+import { blockBytes, readAt, type Source } from './blocks.ts';
 import { closingQuote } from './keys.ts';
 
 /** A member of a JSON object, as raw text. The buffers are parts of what was read. */
@@ -31,7 +29,7 @@ const sign = { quote: 0x22, comma: 0x2c, colon: 0x3a, openArray: 0x5b, closeArra
  * does not look into them: the caller who does not know that they are JSON has to parse them.
  */
 export class MemberScanner {
-  readonly #file: FileHandle;
+  readonly #file: Source;
   readonly #end: number;
   #window: Buffer = Buffer.alloc(0);
   /** Where the window starts in the file. */
@@ -39,7 +37,7 @@ export class MemberScanner {
   #position = 0;
   #members = 0;
 
-  constructor(file: FileHandle, start: number, end: number) {
+  constructor(file: Source, start: number, end: number) {
     this.#file = file;
     this.#start = start;
     this.#end = end;

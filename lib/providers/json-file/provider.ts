@@ -16,7 +16,9 @@ import { JsonFileSession } from './session.ts';
  * write. Commits go to a log beside it and are folded into it at leisure, so that a commit costs the same however large the
  * dictionary is; after `close` the one file remains. An acknowledged write outlives a power cut.
  *
- * Edits of the file are noticed within a second while it is open, and at `open`; they replace all that is not in a log.
+ * Edits of the file are noticed within a second while it is open, and at `open`. What was edited counts, also over what was written
+ * since the file was brought up to date: after a second of rest, and after five of writing for a file of up to a megabyte, else when the
+ * log has outgrown it. Where it cannot be known what was edited, as after a crash, what was written stays, and that is told.
  *
  * With `readOnly` it follows such a file instead, and what its owner commits, and leaves all that is there as it is.
  *

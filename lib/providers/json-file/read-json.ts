@@ -22,7 +22,7 @@ export function entryLines(json: JsonFile, slices: Slices): AsyncGenerator<Buffe
 async function* linesOf(json: JsonFile, slices: Slices): AsyncGenerator<Buffer, void> {
   let crc = 0;
   let first = true;
-  for await (const lines of wholeLines(json.handle.file, 0, json.entriesEnd, bytes => { crc = checksum(bytes, crc); })) {
+  for await (const lines of wholeLines(json.source, 0, json.entriesEnd, bytes => { crc = checksum(bytes, crc); })) {
     yield first ? lines.subarray(2) : lines;
     first = false;
     if (slices.due) await slices.rest();
@@ -31,8 +31,8 @@ async function* linesOf(json: JsonFile, slices: Slices): AsyncGenerator<Buffer, 
 }
 
 async function* membersOf(json: JsonFile, slices: Slices): AsyncGenerator<Buffer, void> {
-  const file = json.handle.file;
-  const scanner = new MemberScanner(file, await afterByteOrderMark(file), json.identity.size);
+  const { source } = json;
+  const scanner = new MemberScanner(source, await afterByteOrderMark(source), json.identity.size);
   let lines: Buffer[] = [];
   let length = 0;
   for await (const member of membersIn(scanner)) {
@@ -66,7 +66,7 @@ async function* membersIn(scanner: MemberScanner) {
 
 async function checkUnchanged(json: JsonFile, slices: Slices): Promise<void> {
   let crc = 0;
-  const all = wholeLines(json.handle.file, 0, json.entriesEnd, bytes => { crc = checksum(bytes, crc); });
+  const all = wholeLines(json.source, 0, json.entriesEnd, bytes => { crc = checksum(bytes, crc); });
   for await (const lines of all) if (lines.length >= 0 && slices.due) await slices.rest();
   if (crc !== json.entriesCrc) throw changedMeanwhile();
 }
@@ -79,7 +79,7 @@ function changedMeanwhile(cause?: unknown): ProviderError {
 export async function readDeadlines(json: JsonFile, slices: Slices): Promise<ShardedMap<number>> {
   const deadlines = new ShardedMap<number>();
   if (json.deadlinesAt === undefined) return deadlines;
-  const scanner = new MemberScanner(json.handle.file, json.deadlinesAt, json.identity.size);
+  const scanner = new MemberScanner(json.source, json.deadlinesAt, json.identity.size);
   for await (const { key, text } of membersIn(scanner)) {
     const expiresAt = Number(text.toString('latin1'));
     // In our own file every key has its one form already; an editor may have written another.

@@ -1,6 +1,7 @@
 import { CorruptDataError, type PersistifyError } from '../../errors.ts';
 import { syncDirectory } from '../make-directory.ts';
 import { chainOf } from './chain.ts';
+import { contestedBy, tellDoubtful } from './contested.ts';
 import { damaged } from './damage.ts';
 import { syncForeign } from './durable-file.ts';
 import type { StoreFiles } from './file-names.ts';
@@ -88,6 +89,11 @@ async function recoverOn(json: JsonFile | undefined, files: StoreFiles, storeNam
   }
   // What is not durable yet must not be built upon; and no log may be unlinked for a rename that a power cut undoes.
   if (found.length > 0) await syncDirectory(files.directory);
+  if (chain.edited && json !== undefined) {
+    // Whoever has the file that was edited is gone.
+    const { doubtful } = await contestedBy(json, 'unknown', index, slices);
+    tellDoubtful(doubtful, files, report);
+  }
   const edit = chain.edited && json !== undefined && !(json.empty && found.length === 0 && state.seq === 0) ? 1 : 0;
   return {
     json,

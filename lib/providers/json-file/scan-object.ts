@@ -1,7 +1,6 @@
 import { isUtf8 } from 'node:buffer';
-import type { FileHandle } from 'node:fs/promises';
 
-import { readAt } from './blocks.ts';
+import { readAt, type Source } from './blocks.ts';
 import { damaged } from './damage.ts';
 import { type JsonHeader, jsonHeaderFrom } from './json-header.ts';
 import { keyAt, rawKeyOf, type RawKey } from './keys.ts';
@@ -21,7 +20,7 @@ export interface ScannedObject {
 const byteOrderMark = Buffer.from([0xef, 0xbb, 0xbf]);
 
 /** Windows editors put it in front of UTF-8. */
-export async function afterByteOrderMark(file: FileHandle): Promise<number> {
+export async function afterByteOrderMark(file: Source): Promise<number> {
   return (await readAt(file, 0, 3)).equals(byteOrderMark) ? 3 : 0;
 }
 
@@ -30,7 +29,7 @@ export async function afterByteOrderMark(file: FileHandle): Promise<number> {
  * A file of white space only, as `touch` makes it, is an object without members.
  * @throws CorruptDataError with the place where it is not.
  */
-export async function scanObject(path: string, file: FileHandle, size: number, slices: Slices): Promise<ScannedObject> {
+export async function scanObject(path: string, file: Source, size: number, slices: Slices): Promise<ScannedObject> {
   const scanner = new MemberScanner(file, await afterByteOrderMark(file), size);
   try {
     return await scan(path, scanner, slices);

@@ -110,6 +110,7 @@ describe('an edit between two runs', () => {
     await edit(state, (await textOf(state)).replace('"b":2', '"b":"edit"').replace('"a":1', '"a":"edit"'));
     const after = await Store.open(state);
     expect(await after.texts()).toEqual({ a: '"log"', b: '"edit"' });
+    expect(after.reports).toEqual([expect.objectContaining({ code: 'CORRUPT_DATA', key: 'a', message: expect.stringContaining('"a"') as string })]);
     await after.set('d', '4');
     expect(await textsIn(await stateOf(state))).toEqual({ a: '"log"', b: '"edit"', d: '4' });
     await after.close();
@@ -148,14 +149,90 @@ describe('an edit while the store is open', () => {
     });
   }
 
-  it('replaces every key but those in the logs', async () => {
-    const { store, feed } = await watched(await stored({ a: '1', b: '2' }));
-    await store.set('a', '"log"');
-    await edit(store.directory, '{"a":"edit","b":"edit","c":"edit"}');
+  for (const [how, save] of [['written in place', edit], ['saved over it', saveOver]] as const) {
+    it(`counts for what was edited, also where a log holds another value, and for nothing else there, ${how}`, async () => {
+      const { store, feed } = await watched(await stored({ a: '1', b: '2', c: '3', d: '4', e: '[5, 1.50e+1]' }));
+      const written = [['a', '"log"'], ['b', '"log"'], ['d', '"log"'], ['e', '"log"'], ['new', '"log"'], ['both', '"same"']] as const;
+      await store.write(...written.map(([key, json]) => ({ type: 'set', key, json }) as const), { type: 'delete', key: 'c' });
+      await store.write({ type: 'touch', key: 'a', expiresAt: 5e12 });
+      const state = await scratch();
+      const told = new Promise<string>(resolve => {
+        store.session.watch?.({ version: Number.MAX_SAFE_INTEGER }).subscribe(() => resolve(stateNow(store.directory, state)));
+      });
+      // As a program would that knows of no header: b, c and e are as they were, d is taken out.
+      await save(store.directory, '{ "a": "edit", "b": 2, "c": 3, "e": [5,15], "added": "edit", "both": "same" }');
+      const expected = { a: '"edit"', b: '"log"', e: '"log"', added: '"edit"', new: '"log"', both: '"same"' };
+      expect(await textsIn(await told)).toEqual(expected);
+      expect(await store.texts()).toEqual(expected);
+      await foldedIn(store.directory);
+      expect(await textsIn(await stateOf(store.directory))).toEqual(expected);
+      expect(feed).toHaveLength(1);
+      expect(store.reports).toEqual([]);
+      await store.set('d', '1', { expect: 0 });
+      expect((await store.set('a', '2', { expect: (await store.entries()).find(({ key }) => key === 'a')?.version ?? -1 })).leftOut).toEqual([]);
+    });
+  }
+
+  it('counts for what was edited of what a log has cleared', async () => {
+    const { store, feed } = await watched(await stored({ a: '1', b: '2', c: '3' }));
+    await store.write({ type: 'clear' }, { type: 'set', key: 'd', json: '4' });
+    await edit(store.directory, (await textOf(store.directory)).replace('"a":1', '"a":"edit"').replace('"b":2,\n', ''));
     await vi.waitUntil(() => feed.length > 0, within);
-    expect(await store.texts()).toEqual({ a: '"log"', b: '"edit"', c: '"edit"' });
-    await foldedIn(store.directory);
-    expect(await textsIn(await stateOf(store.directory))).toEqual({ a: '"log"', b: '"edit"', c: '"edit"' });
+    expect(await store.texts()).toEqual({ a: '"edit"', d: '4' });
+  });
+
+  it('has the deadlines that its header states', async () => {
+    const first = await Store.open(await scratch());
+    await first.set('a', '1', { expiresAt: 5e12 });
+    await first.close();
+    const { store, feed } = await watched(first.directory);
+    await store.set('a', '"log"', { expiresAt: 6e12 });
+    await edit(store.directory, (await textOf(store.directory)).replace('"a":1', '"a":"edit"'));
+    await vi.waitUntil(() => feed.length > 0, within);
+    expect(await store.entries()).toEqual([expect.objectContaining({ key: 'a', json: '"edit"', expiresAt: 5e12 })]);
+  });
+
+  it('is answered after a kill like the batch before it', async () => {
+    const { store } = await watched(await stored({ a: '1' }));
+    const batch = store.batch({ type: 'set', key: 'a', json: '"log"' });
+    await store.send(batch);
+    const state = await scratch();
+    const told = new Promise<string>(resolve => {
+      store.session.watch?.({ version: Number.MAX_SAFE_INTEGER }).subscribe(() => resolve(stateNow(store.directory, state)));
+    });
+    await edit(store.directory, '{"a":"edit"}');
+    const again = await Store.open(await told);
+    await again.send(batch);
+    expect(await again.texts()).toEqual({ a: '"edit"' });
+  });
+
+  it('in place of a file too large to be kept tells of what it cannot know to be edited', async () => {
+    const big = JSON.stringify('x'.repeat(1_200_000));
+    const { store, feed } = await watched(await stored({ a: '1', b: '2', big }));
+    await store.write({ type: 'set', key: 'a', json: '"log"' }, { type: 'set', key: 'new', json: '"log"' });
+    const text = await textOf(store.directory);
+    await edit(store.directory, text.replace('"a":1', '"a":"edit"').replace('"b":2', '"b":"edit"'));
+    await vi.waitUntil(() => feed.length > 0, within);
+    expect(await store.texts()).toEqual({ a: '"log"', b: '"edit"', new: '"log"', big });
+    expect(store.reports).toEqual([expect.objectContaining({ code: 'CORRUPT_DATA', key: 'a', message: expect.stringContaining('"a"') as string })]);
+  });
+
+  it('saved over a large file counts as well', async () => {
+    const big = JSON.stringify('x'.repeat(1_200_000));
+    const { store, feed } = await watched(await stored({ a: '1', big }));
+    await store.set('a', '"log"');
+    await saveOver(store.directory, (await textOf(store.directory)).replace('"a":1', '"a":"edit"'));
+    await vi.waitUntil(() => feed.length > 0, within);
+    expect(await store.texts()).toEqual({ a: '"edit"', big });
+    expect(store.reports).toEqual([]);
+  });
+
+  it('that is broken, written in place, leaves what was there to be read', async () => {
+    const { store } = await watched(await stored({ a: '1' }));
+    await edit(store.directory, '{"a":2');
+    await vi.waitUntil(() => store.reports.length > 0, within);
+    await store.set('b', '2');
+    expect(await store.texts()).toEqual({ a: '1', b: '2' });
   });
 
   it('survives a kill right after it was adopted, though it is a plain object on logs', async () => {
