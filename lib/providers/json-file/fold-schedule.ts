@@ -2,6 +2,8 @@
 const smallBytes = 1 << 20;
 const mostLogs = 32;
 const idleMs = 1_000;
+/** What is so old is folded while writes go on. */
+const latestMs = 5_000;
 const firstPauseMs = 1_000;
 const longestPauseMs = 60_000;
 
@@ -15,8 +17,8 @@ export interface FoldState {
 
 /**
  * When to fold: as soon as the logs exceed `logBytes` and the `.json` file, so that all folds together write no more than twice what
- * was written anyway; and after a second without a commit a small file, so that people see it up to date, and logs of half
- * its size.
+ * was written anyway; after a second without a commit a small file, so that people see it up to date, and logs of half its size; and
+ * while commits go on, a small file five seconds after the first that it lacks, which writes no more than that file each five seconds.
  * Its timers do not keep the process alive.
  */
 export class FoldSchedule {
@@ -27,6 +29,8 @@ export class FoldSchedule {
   #idle: NodeJS.Timeout | undefined;
   #retry: NodeJS.Timeout | undefined;
   #running: Promise<void> | undefined;
+  /** Since when a commit waits for a fold, if one does. */
+  #waitingSince: number | undefined;
   #pauseMs = 0;
   #notBefore = 0;
   #isAgain = false;
@@ -46,8 +50,13 @@ export class FoldSchedule {
   /** To be called after each commit. */
   committed(): void {
     const { logBytes, logCount, jsonBytes } = this.#state();
-    if (logBytes > Math.max(this.#logBytes, jsonBytes) || logCount > mostLogs) this.#due();
-    else if (jsonBytes < smallBytes || logBytes > jsonBytes / 2) this.#whenIdle();
+    const isSmall = jsonBytes < smallBytes;
+    const now = performance.now();
+    this.#waitingSince ??= now;
+    const isLate = isSmall && now - this.#waitingSince >= latestMs;
+    if (isLate || logBytes > Math.max(this.#logBytes, jsonBytes) || logCount > mostLogs) this.#due();
+    // Also behind a fold, for what is committed while it is under way.
+    if (isSmall || logBytes > jsonBytes / 2) this.#whenIdle();
   }
 
   /** Folds now, or right after the fold that is under way. */
@@ -70,12 +79,18 @@ export class FoldSchedule {
 
   #whenIdle(): void {
     if (this.#isStopped) return;
-    if (this.#idle === undefined) this.#idle = setTimeout(() => this.#due(), idleMs).unref();
+    if (this.#idle === undefined) this.#idle = setTimeout(() => this.#rest(), idleMs).unref();
     else this.#idle.refresh();
+  }
+
+  /** No commit came for a while; but a fold may have come. */
+  #rest(): void {
+    if (this.#waitingSince !== undefined) this.#due();
   }
 
   #run(): void {
     if (this.#running !== undefined || this.#isStopped || this.#state().isBlocked) return;
+    this.#waitingSince = undefined;
     this.#running = this.#fold().then(
       () => {
         this.#pauseMs = 0;
