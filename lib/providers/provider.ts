@@ -53,6 +53,7 @@ export interface ProviderSession {
   /**
    * What was committed after `since`, in commit order, none missed. Of the session's own commits it need not tell more than the
    * cursor, by which the core knows how far the feed has come. Errors when the connection is lost.
+   * Where storage cannot go on from `since` without a gap, a {@link ResetFeed} is answered, and nothing after it.
    */
   watch?(since: Cursor): Observable<Feed>;
   /** Releases everything. What was acknowledged is durable without it. */
@@ -128,6 +129,15 @@ export interface Touched {
   readonly expiresAt: number;
 }
 
+/**
+ * The feed cannot go on from where it was, be it at once or later: the core loads everything again, and watches from there. It
+ * must be told for a cursor
+ * - of a version that storage has not reached, as it was restored to an earlier state;
+ * - of a version that another `writer` committed, or under another `number`, than the cursor says, as storage that was restored, or
+ *   a server that took over, went on from there in another way. A cursor that does not say them, as the first one after a `load`,
+ *   stands for whoever did;
+ * - behind which the storage no longer has every commit, as older ones are pruned.
+ */
 export interface ResetFeed {
   readonly type: 'reset';
 }
