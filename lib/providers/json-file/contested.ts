@@ -26,20 +26,21 @@ export async function contestedBy(edited: JsonFile, before: JsonFile | 'unknown'
   if (index.isEmpty) return { edits: [], doubtful: [] };
   const found = await hiddenTexts(edited, index, slices);
   const known = await knownTexts(before, index, slices);
-  const changed = [...found].filter(([key, text]) => !isSameValue(text, loggedText(key, index)));
-  if (known === undefined) return { edits: [], doubtful: changed.map(([key]) => keyOf(key)) };
   const deadlines = await readDeadlines(edited, slices);
   const edits: Mutation[] = [];
-  for (const [key, text] of changed) {
-    if (isSameValue(text, known.get(key))) continue;
-    const expiresAt = deadlines.get(key);
-    edits.push({ type: 'set', key: keyOf(key), json: text.toString(), ...(expiresAt !== undefined && { expiresAt }) });
+  const doubtful: string[] = [];
+  for (const [key, text] of found) {
     if (slices.due) await slices.rest();
+    // Most are as they were, byte for byte.
+    if (isSameValue(text, known?.get(key)) || isSameValue(text, loggedText(key, index))) continue;
+    const expiresAt = deadlines.get(key);
+    if (known === undefined) doubtful.push(keyOf(key));
+    else edits.push({ type: 'set', key: keyOf(key), json: text.toString(), ...(expiresAt !== undefined && { expiresAt }) });
   }
-  for (const key of known.keys()) {
+  for (const key of known?.keys() ?? []) {
     if (!found.has(key) && index.get(key)?.type === 'set') edits.push({ type: 'delete', key: keyOf(key) });
   }
-  return { edits, doubtful: [] };
+  return { edits, doubtful };
 }
 
 export function tellDoubtful(keys: readonly string[], files: StoreFiles, report: (error: PersistifyError) => void): void {
