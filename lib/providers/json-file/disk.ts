@@ -1,7 +1,7 @@
 import { CorruptDataError, ProviderError } from '../../errors.ts';
 import type { OpenContext } from '../provider.ts';
 import { contestedBy, tellDoubtful } from './contested.ts';
-import { ignore, remove, renameOverChecked } from './durable-file.ts';
+import { ignore, linkNew, remove, renameOverChecked } from './durable-file.ts';
 import type { StoreFiles } from './file-names.ts';
 import { fold, type Folded } from './fold.ts';
 import { Journal } from './journal.ts';
@@ -45,7 +45,8 @@ import { Turns } from './turns.ts';
  * 4. Open: take the lock, remove temporary files, read and check everything, change nothing. Logs that were read are flushed once
  *    more, and the directory too, before anything is told: what a killed process left in the page cache must not be shown to
  *    be there and be gone after a power cut. A log is never appended to by another process than its own: a write begins a new one.
- * 5. Close: fold, so that the `.json` file alone remains; then give the lock back.
+ * 5. Close: fold, so that the `.json` file alone remains; then give the lock back. Is there one that was refused, it stays, and what a
+ *    fold would have written stands beside it, under a name that is told.
  *
  * One owner: whoever displaces one takes the lock first, then removes temporary files, then reads. What the displaced one still
  * publishes, a log or a `.json` file, he wrote to a temporary file before his lock check; either that came before our removal, and his
@@ -159,18 +160,44 @@ export class Disk {
 
   /** Brings the `.json` file up to date, while writes go on, and unlinks the logs that it replaces. */
   async fold(): Promise<void> {
-    const { snapshot, generation, settled } = await this.turns.run(() => this.#cut());
-    let folded: Folded;
+    const { folded, from, generation } = await this.#folded();
+    await this.turns.run(() => this.#publish(folded, from, generation));
+  }
+
+  /**
+   * Writes the dictionary to a file beside a `.json` file that was refused, as no other may hold it any more when this one is let go of.
+   * Put in the place of the refused one, it is what a fold would have left there, for the logs too.
+   * @returns its path; undefined if nothing was ever stored.
+   */
+  async putAside(): Promise<string | undefined> {
+    if (this.#json === undefined && this.journal.count === 0) return undefined;
+    const { folded: { json, path }, generation } = await this.#folded();
     try {
-      folded = await fold(snapshot, {
+      this.#lock.check();
+      for (let number = generation; ; number += 1) {
+        const kept = this.#files.kept(number);
+        if (!(await linkNew(path, kept))) continue;
+        await this.journal.syncDirectory();
+        return kept;
+      }
+    } finally {
+      await json.handle.letGo();
+      await remove(path).catch(ignore);
+    }
+  }
+
+  async #folded() {
+    const { snapshot, generation, settled } = await this.turns.run(() => this.#cut());
+    try {
+      const folded = await fold(snapshot, {
         files: this.#files,
         header: { name: this.#options.storeName, generation, seq: snapshot.seq, indent: this.#options.indent, settled },
         mode: this.#options.fileMode ?? snapshot.json?.mode ?? defaultFileMode,
       });
+      return { folded, from: snapshot.json, generation };
     } finally {
       await letGo(snapshot);
     }
-    await this.turns.run(() => this.#publish(folded, snapshot.json, generation));
   }
 
   async #cut() {

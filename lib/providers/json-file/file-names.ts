@@ -62,6 +62,11 @@ export class StoreFiles {
     return `${this.json}.${generation}.log`;
   }
 
+  /** What the `.json` file held, where nobody may replace the one in its place. */
+  kept(number: number): string {
+    return `${this.json}.${number}.kept`;
+  }
+
   /** A file that is being made; whoever becomes owner removes those that he finds. */
   temporary(id: string): string {
     return `${this.json}.${id}.tmp`;

@@ -209,10 +209,18 @@ export class JsonFileSession implements ProviderSession {
       const intake = isDue && !disk.knows(stamp) ? await disk.takeIn() : undefined;
       if (intake?.outcome === 'refused') disk.refuse(intake.error, stamp);
       if (intake?.outcome === 'removed') this.#tellRemoved();
-      if (disk.needsFold && !disk.isBlocked) await disk.fold();
+      if (disk.isBlocked) await this.#putAside();
+      else if (disk.needsFold) await disk.fold();
     } catch (error) {
       this.#report(failureOf(error, `fold the logs into ${this.#files.json}`));
     }
+  }
+
+  async #putAside(): Promise<void> {
+    const location = this.#files.json;
+    const kept = await this.#disk.putAside();
+    if (kept === undefined) return;
+    this.#report(new CorruptDataError(`${location} was closed as it is, for it was refused; what the dictionary holds is in ${kept}. To go on from that, put it in the place of ${location}`, { location }));
   }
 }
 

@@ -401,15 +401,36 @@ describe('an edit while the store is open', () => {
     await foldedIn(store.directory);
   });
 
-  it('that is broken at close stays, with the logs', async () => {
-    const directory = await stored({ a: '1' });
-    const store = await Store.open(directory);
-    await store.set('b', '2');
-    await edit(directory, '{"a":2');
+  for (const [how, save] of [['written in place', edit], ['saved over it', saveOver]] as const) {
+    it.each([['broken', '{"a":2'], ['emptied', '']])(`that is %s at close stays, with the logs, and what was there is put beside it, ${how}`, async (_, text) => {
+      const directory = await stored({ a: '1' });
+      const store = await Store.open(directory);
+      await store.set('b', '2');
+      await save(directory, text);
+      await store.close();
+      expect(store.reports).toEqual([
+        expect.objectContaining({ code: 'CORRUPT_DATA' }),
+        expect.objectContaining({ code: 'CORRUPT_DATA', location: join(directory, 'prefs.json'), message: expect.stringContaining('prefs.json.3.kept') as string }),
+      ]);
+      expect(await filesIn(directory)).toEqual(['prefs.json', 'prefs.json.2.log', 'prefs.json.3.kept']);
+      expect(await textOf(directory)).toBe(text);
+      await expect(Store.open(directory)).rejects.toMatchObject({ code: 'CORRUPT_DATA' });
+      await rename(join(directory, 'prefs.json.3.kept'), join(directory, 'prefs.json'));
+      expect(await textsIn(directory)).toEqual({ a: '1', b: '2' });
+      expect(await filesIn(directory)).toEqual(['prefs.json']);
+    });
+  }
+
+  it('that was refused costs nothing at close either, where no log holds anything', async () => {
+    const { store } = await watched(await stored({ a: '1' }));
+    await saveOver(store.directory, '');
+    await vi.waitUntil(() => store.reports.length > 0, within);
+    await writeFile(join(store.directory, 'prefs.json.2.kept'), 'of another time');
     await store.close();
-    expect(store.reports).toEqual([expect.objectContaining({ code: 'CORRUPT_DATA' })]);
-    expect(await filesIn(directory)).toEqual(['prefs.json', 'prefs.json.2.log']);
-    expect(await textOf(directory)).toBe('{"a":2');
+    expect(store.reports).toHaveLength(2);
+    expect(await filesIn(store.directory)).toEqual(['prefs.json', 'prefs.json.2.kept', 'prefs.json.3.kept']);
+    await rename(join(store.directory, 'prefs.json.3.kept'), join(store.directory, 'prefs.json'));
+    expect(await textsIn(store.directory)).toEqual({ a: '1' });
   });
 
   it('right before close is not lost', async () => {
