@@ -13,6 +13,8 @@ export interface Owner {
   readonly hostname: string;
   /** Random at each boot of the machine; empty where there is none. */
   readonly bootId: string;
+  /** Random at the installation of the system (machine-id(5)); empty where there is none, as in most containers. */
+  readonly machineId: string;
   /** Containers number their processes each for itself; empty where there are none. */
   readonly pidNamespace: string;
   /** Whether he displaced one who may still live. */
@@ -27,6 +29,7 @@ export function thisProcess(id: string, releaseId: string): Owner {
     startedAt: startOf(process.pid)?.startedAt ?? ownStart,
     hostname: hostname(),
     bootId: textOf('/proc/sys/kernel/random/boot_id'),
+    machineId: textOf('/etc/machine-id'),
     pidNamespace: pidNamespace(),
   };
 }
@@ -45,12 +48,18 @@ export type Judgement = 'alive' | 'dead' | 'unknown';
 export function judge(owner: Owner): Judgement {
   if (gone.has(owner.id)) return 'dead';
   const self = thisProcess('', '');
-  if (owner.bootId !== self.bootId) return owner.hostname === self.hostname && self.bootId !== '' && owner.bootId !== '' ? 'dead' : 'unknown';
+  if (owner.bootId !== self.bootId) return isRebooted(owner, self) ? 'dead' : 'unknown';
   // Without a boot id (macOS, Windows), only the name tells machines apart.
   if (self.bootId === '' && owner.hostname !== self.hostname) return 'unknown';
   if (owner.pidNamespace !== self.pidNamespace) return 'unknown';
   if (owner.pid === self.pid) return owner.startedAt === self.startedAt ? 'alive' : 'dead';
   return judgeHere(owner);
+}
+
+/** Whether it is this very machine that has had another boot since: two of one name may share a disk, and so may two containers of one image. */
+function isRebooted(owner: Owner, self: Owner): boolean {
+  const isKnown = owner.bootId !== '' && self.bootId !== '' && self.machineId !== '';
+  return isKnown && owner.machineId === self.machineId && owner.hostname === self.hostname;
 }
 
 function judgeHere(owner: Owner): Judgement {
@@ -109,8 +118,8 @@ export function ownerFrom(text: string): Owner | undefined {
     return undefined;
   }
   if (typeof value !== 'object' || value === null) return undefined;
-  const { id, releaseId, pid, startedAt, hostname: host, bootId, pidNamespace: namespace, tookOver } = value as Readonly<Record<string, unknown>>;
+  const { id, releaseId, pid, startedAt, hostname: host, bootId, pidNamespace: namespace, tookOver, machineId } = value as Readonly<Record<string, unknown>>;
   if (typeof id !== 'string' || typeof releaseId !== 'string' || typeof pid !== 'number' || typeof startedAt !== 'string') return undefined;
   if (typeof host !== 'string' || typeof bootId !== 'string' || typeof namespace !== 'string') return undefined;
-  return { id, releaseId, pid, startedAt, hostname: host, bootId, pidNamespace: namespace, ...(tookOver === true && { tookOver }) };
+  return { id, releaseId, pid, startedAt, hostname: host, bootId, machineId: typeof machineId === 'string' ? machineId : '', pidNamespace: namespace, ...(tookOver === true && { tookOver }) };
 }

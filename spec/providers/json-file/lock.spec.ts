@@ -1,5 +1,5 @@
 import { execFileSync, spawnSync } from 'node:child_process';
-import { readdirSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { copyFile, link, readFile, rm, writeFile } from 'node:fs/promises';
 import { hostname } from 'node:os';
 import { join } from 'node:path';
@@ -138,7 +138,13 @@ describe('the lock', () => {
     expect(await lockedBy({ hostname: 'elsewhere', bootId: 'other' })).toContain('on host elsewhere, of which this machine or container cannot see');
     expect(await lockedBy({ pidNamespace: 'pid:[1]' })).toContain('StoreLockedError');
     expect(await lockedBy({})).toBe('opened');
-    expect(await lockedBy({ hostname: hostname(), bootId: 'before the reboot', pid: process.pid })).toBe('opened');
+    const machineId = existsSync('/etc/machine-id') ? readFileSync('/etc/machine-id', 'utf8').trim() : '';
+    const reboot = { hostname: hostname(), bootId: 'before the reboot', pid: process.pid };
+    expect(own).toHaveProperty('machineId', machineId);
+    if (machineId !== '') expect(await lockedBy(reboot)).toBe('opened');
+    expect(await lockedBy({ ...reboot, machineId: 'another of the same name' })).toContain('cannot see');
+    expect(await lockedBy({ ...reboot, machineId: '' })).toContain('cannot see');
+    expect(await lockedBy({ ...reboot, machineId: undefined })).toContain('cannot see');
     expect(await lockedBy({ pid: process.pid, startedAt: '1' })).toBe('opened');
     expect(await lockedBy({ pid: 1, startedAt: '1' })).toBe('opened');
   });
