@@ -105,7 +105,7 @@ export const diskMutants: readonly Mutant[] = [
   },
   {
     name: 'json-file: a fold that failed leaves its temporary file',
-    edits: [{ file: 'providers/json-file/disk.js', find: '            await remove(path).catch(ignore);', replace: '' }],
+    edits: [{ file: 'providers/json-file/disk.js', find: '            await remove(path).catch(ignore);\n            throw error;', replace: '            throw error;' }],
     row: 6,
     fault: 'refused for ever',
     column: 'json-file',
