@@ -22,7 +22,10 @@ export interface FeedOptions {
   readonly cors?: '*' | readonly string[];
   /** How often each key is told of at most, a second, to one reader; he may ask for less. @default Infinity */
   readonly rate?: number;
-  /** How many changed keys are remembered of each store, so that who was away is told what he missed, and not everything. @default 100_000 */
+  /**
+   * How many changed keys are remembered of each store, so that who was away is told what he missed, and not everything. While somebody
+   * is told everything, it may be as many as the store has. @default 100_000
+   */
   readonly history?: number;
   /** How often a comment is sent, in milliseconds, by which readers know that the connection stands. @default 10_000 */
   readonly heartbeatMs?: number;

@@ -50,6 +50,8 @@ export class Reader {
   /** Whether he has been told all that there was at one moment; what is told before, of a snapshot, is no place to go on from. */
   #isLive = false;
   #isSnapshot = false;
+  /** Lets go of what has changed since a snapshot began, which may be more than the history has: he would never come to its end. */
+  #letGo: (() => void) | undefined;
   #target = 0;
   #nextAt = 0;
   /** What of an event is to be told yet. */
@@ -105,6 +107,7 @@ export class Reader {
     if (this.#isGone) return;
     this.#isGone = true;
     for (const running of [this.#running, this.#due, this.#stall, this.#turn]) running?.unsubscribe();
+    this.#letGo?.();
     this.#config.onGone();
   }
 
@@ -169,7 +172,10 @@ export class Reader {
 
   /** What he missed is not known: he is told everything there is, and then what changed meanwhile. */
   #begin(): string {
-    const { log, store } = this.#config.feed;
+    const { feed } = this.#config;
+    const { log, store } = feed;
+    this.#letGo?.();
+    this.#letGo = feed.hold();
     this.#since = log.head;
     this.#keys = store.keys()[Symbol.iterator]();
     this.#isSnapshot = true;
@@ -211,6 +217,8 @@ export class Reader {
     if (this.#isLive) return told;
     this.#isLive = true;
     this.#isSnapshot = false;
+    this.#letGo?.();
+    this.#letGo = undefined;
     if (rate !== Infinity) this.#nextAt = scheduler.now() + 1_000 / rate;
     return told + eventText('live', '{}', this.#id());
   }

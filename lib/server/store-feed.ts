@@ -1,4 +1,4 @@
-import { audit, share, Subject, Subscription, type Observable } from 'rxjs';
+import { audit, share, Subject, Subscription, type Observable, type SchedulerLike } from 'rxjs';
 
 import type { Change, Status } from '../change.ts';
 import { nextTurn } from '../streams/macrotask.ts';
@@ -19,6 +19,9 @@ export interface Served {
 /** No event has much more text than this, but for one of a large value, so that a reader who is slow is waited for between two. */
 export const EVENT_LENGTH = 64_000;
 
+/** So many keys are forgotten in one turn of the event loop, as there may be a million. */
+const FORGOTTEN_A_TURN = 10_000;
+
 /** What all readers of a store share: in which order its keys changed, and word that they did. */
 export class StoreFeed {
   readonly store: Served;
@@ -32,10 +35,13 @@ export class StoreFeed {
   /** Of one run of this server, and of this opening of the store: `seq` begins anew with either. */
   readonly #epoch = crypto.randomUUID();
   readonly #stretches = new ToldStretches();
+  readonly #scheduler: SchedulerLike;
+  #forgetting: Subscription | undefined;
 
   constructor(store: Served, { history, scheduler }: Pick<FeedSettings, 'history' | 'scheduler'>) {
     this.store = store;
     this.log = new ChangeLog(history);
+    this.#scheduler = scheduler;
     this.news$ = this.#news.pipe(audit(() => nextTurn(scheduler)), share());
     this.#following.add(store.changes$.subscribe({ next: (change) => this.#changed(change), complete: () => this.#news.complete() }));
     this.#following.add(store.status$.subscribe((status) => this.#tellStatus(status)));
@@ -44,6 +50,7 @@ export class StoreFeed {
   /** Nothing is followed any more. */
   stop(): void {
     this.#following.unsubscribe();
+    this.#forgetting?.unsubscribe();
     this.#news.complete();
   }
 
@@ -57,6 +64,15 @@ export class StoreFeed {
     const [, epoch, digits = ''] = /^(.*):(\d+)$/.exec(id ?? '') ?? [];
     const seq = Number(digits);
     return epoch === this.#epoch && seq >= this.log.floor && seq <= this.log.head ? seq : undefined;
+  }
+
+  /** Has what changes from now on remembered, be it more than the history, until the returned function is called. */
+  hold(): () => void {
+    const letGo = this.log.hold();
+    return () => {
+      letGo();
+      this.#forgetSoon();
+    };
   }
 
   /** What changed behind `since` of the keys that begin with `prefix`: all up to `upTo`, or as much as one event has. */
@@ -91,6 +107,15 @@ export class StoreFeed {
     const json = this.store.jsonOf(key);
     // What has ended at this millisecond is told to in a moment.
     return json === undefined ? undefined : `{"type":"set","key":${name},"value":${json}}`;
+  }
+
+  #forgetSoon(): void {
+    if (this.#following.closed || this.#forgetting?.closed === false) return;
+    this.#forgetting = nextTurn(this.#scheduler).subscribe({
+      complete: () => {
+        if (this.log.forget(FORGOTTEN_A_TURN)) this.#forgetSoon();
+      },
+    });
   }
 
   #changed(change: Change): void {

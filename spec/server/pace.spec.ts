@@ -3,17 +3,25 @@ import { describe, expect, it } from 'vitest';
 
 import { Reader, type Sink } from '../../lib/server/reader.ts';
 import { StoreFeed, type Served } from '../../lib/server/store-feed.ts';
-import { openStore } from './scene.ts';
+import { openStore, type Anything } from './scene.ts';
+
+interface Scene {
+  readonly rate: number;
+  readonly prefix: string;
+  readonly history: number;
+  readonly entries: Readonly<Anything>;
+  readonly takes: boolean;
+}
 
 /** A reader of a store in virtual time, and what it is told. `takes` is what its sink answers. */
-async function scene({ rate = Infinity, prefix = '', history = 100 } = {}) {
-  const store = await openStore();
+async function scene({ rate = Infinity, prefix = '', history = 100, entries = {}, takes = true }: Partial<Scene> = {}) {
+  const store = await openStore(entries);
   const scheduler = new VirtualTimeScheduler();
   scheduler.maxFrames = 0;
   const served: Served = store;
   const feed = new StoreFeed(served, { history, scheduler });
   const told: string[] = [];
-  const state = { takes: true, ended: '' };
+  const state = { takes, ended: '' };
   const sink: Sink = {
     write: (text) => {
       told.push(text);
@@ -101,6 +109,58 @@ describe('the pace of a feed', () => {
     expect(texts).toContain('event: reset');
     expect(texts).toContain('[["a",1],["b",1],["c",1],["d",1],["e",1]]');
     expect(texts).toContain('event: live');
+  });
+
+  describe('for one who is told everything slowly, while more keys change than the history has', () => {
+    const value = (of: number): string => `${of}${'x'.repeat(20_000)}`;
+    const entries = Object.fromEntries(Array.from({ length: 20 }, (_, key) => [`key ${key}`, value(0)]));
+
+    async function slowScene() {
+      const slow = await scene({ history: 3, entries, takes: false });
+      let [changed, ms] = [0, 0];
+      /** Some keys change, and he takes somewhat more than that. */
+      const step = (): string => {
+        for (let count = 0; count < 2; count++) slow.store.set(`key ${++changed % 20}`, value(changed));
+        const told = Array.from({ length: 2 }, () => {
+          slow.reader.drained();
+          return slow.until(++ms);
+        });
+        return told.flat().join('');
+      };
+      const remembered = (): number => [...slow.feed.log.after(slow.feed.log.floor)].length;
+      return { ...slow, step, remembered };
+    }
+
+    it('comes to be live, with all that there is, and the history is as it was', async () => {
+      const { store, step, until, remembered } = await slowScene();
+      let all = '';
+      for (let count = 0; count < 30 && !all.includes('event: live'); count++) all += step();
+      all += until(1_000).join('');
+      expect(all).not.toContain('event: reset'); // but for the first, before anything changed
+      expect(all.match(/event: live/g)).toHaveLength(1);
+      const known = new Map<string, string>();
+      for (const [, key = '', text = ''] of all.matchAll(/(key \d+)",(?:"value":)?"(\d+x+)"/g)) known.set(key, text);
+      expect(known).toEqual(new Map(store));
+      expect(remembered()).toBe(3);
+    });
+
+    it('remembers no more for him when he is gone', async () => {
+      const { feed, reader, step, until, remembered } = await slowScene();
+      for (let count = 0; count < 4; count++) step();
+      expect(remembered()).toBeGreaterThan(6);
+      reader.gone();
+      until(1_000);
+      expect(remembered()).toBe(3);
+      expect(feed.log.floor).toBe(feed.log.head - 3);
+    });
+
+    it('remembers no more for him when he is cut', async () => {
+      const { state, step, until, remembered } = await slowScene();
+      for (let count = 0; count < 4; count++) step();
+      until(100_000);
+      expect(state.ended).toBe('cut');
+      expect(remembered()).toBe(3);
+    });
   });
 
   it('ends for one who takes nothing for too long, and leaves no timer', async () => {
