@@ -178,8 +178,8 @@ function refusalOf(store: () => void): string | undefined {
 
 function* inTransaction<T>(target: CommitTarget, work: Sliced<T>): Sliced<T> {
   const { database } = target;
-  yield* begin(target);
   try {
+    yield* begin(target);
     const result = yield* work;
     yield; // a commit writes each page that was changed, and can itself not be cut in slices
     commit(database);
@@ -199,13 +199,14 @@ function* begin({ database, busyTimeoutMs, checkFile }: CommitTarget): Sliced<vo
   for (;;) {
     try {
       database.exec('BEGIN IMMEDIATE');
-      return;
+      break;
     } catch (error) {
       if (!isBusy(error) || performance.now() >= (giveUpAt ??= performance.now() + busyTimeoutMs)) throw error;
     }
     yield 'locked';
     checkFile();
   }
+  if (giveUpAt !== undefined) checkFile(); // whoever had the lock may have moved the file since
 }
 
 function commit(database: Database): void {
