@@ -23,7 +23,7 @@ describe('a feed', () => {
     store.clear();
     store.set('y', null);
     expect(inShort(await reader.upTo('changes'))).toEqual([['changes', [{ type: 'clear' }, { type: 'set', key: 'y', value: null }]]]);
-    store.set('short', 1, { ttlMs: 20 });
+    store.set('short', 1, { ttlMs: 1_000 });
     await reader.upTo('changes');
     expect(inShort(await reader.upTo('changes'))).toEqual([['changes', [{ type: 'expire', key: 'short' }]]]);
   });

@@ -195,7 +195,7 @@ describe('a store that is read only', () => {
       import { jsonFile } from 'rx-persistify/json-file';
       const store = await persistify(jsonFile({ directory: ${JSON.stringify(directory)} })).withBatch({ intervalMs: 1 }).withTtl({ ms: 400, mode: 'sliding' }).open('prefs');
       store.set('for ever', 'a', { ttlMs: Infinity });
-      store.set('short', 'b', { ttlMs: 100 });
+      store.set('short', 'b', { ttlMs: 600 });
       store.set('kept', 'c');
       await store.flush();
       console.log(store.expiresAt('kept'));
