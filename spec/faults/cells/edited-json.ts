@@ -13,7 +13,7 @@ import { oneOf } from './damage.ts';
 import { closedJsonHistory, killedJsonHistory } from './histories.ts';
 import { JsonVariants } from './json-variants.ts';
 import type { Trial } from './matrix.ts';
-import { openingOf, wordsOf } from './opening.ts';
+import { openingOf, wordsOf, type Opening } from './opening.ts';
 
 const name = 'survivor.json';
 
@@ -80,16 +80,20 @@ const edits: Readonly<Record<string, Editor>> = {
 /** Edits of a store's file by hand, at random: what they say counts, and what is broken is refused. */
 export const edited: Trial = async (cell) => {
   const tally = { edits: 0, taken: 0, refused: 0 };
-  const histories = [{ history: await closedJsonHistory(cell, 60), editors: edits }, { history: await killedJsonHistory(cell, 30), editors: { ...layouts, ...breakages } }];
-  for (const { history, editors } of histories) {
+  const histories = [
+    { history: await closedJsonHistory(cell, 60), editors: edits, toldOf: wordsOf },
+    // Of a file on which logs stand, nobody knows which values that they replace its editor meant.
+    { history: await killedJsonHistory(cell, 30), editors: { ...layouts, ...breakages }, toldOf: wordsBesideDoubts },
+  ];
+  for (const { history, editors, toldOf } of histories) {
     const variants = await JsonVariants.of(history);
     for (let round = 0; round < cell.times(80, 5_000); round++) {
       const [what, edit] = oneOf(Object.entries(editors), cell.random);
       const { bytes, entries, told } = edit(history.picture.bytesOf(name), history.entries, cell.random);
       const opening = await variants.open(name, bytes, { isEdit: true });
       tally.edits++;
-      if (typeof told === 'string') expect(wordsOf(opening), what).toContain(told);
-      else expect(wordsOf(opening), what).toMatch(told);
+      if (typeof told === 'string') expect(toldOf(opening), what).toContain(told);
+      else expect(toldOf(opening), what).toMatch(told);
       expect(opening.isRefused, `${what}: ${wordsOf(opening)}`).toBe(entries === undefined);
       tally[opening.isRefused ? 'refused' : 'taken']++;
       if (!opening.isRefused) expect(opening.entries, what).toEqual(entries);
@@ -97,6 +101,11 @@ export const edited: Trial = async (cell) => {
   }
   return tally;
 };
+
+function wordsBesideDoubts(opening: Opening): string {
+  const words = wordsOf(opening).split('\n');
+  return words.filter((line) => !line.includes('it cannot be known whether they were edited too')).join('\n');
+}
 
 /** Texts of others, none of them a dictionary. */
 const foreign = ['[1, 2]', '"text"', 'null', '// a comment\n{"a": 1}', '{"a": 1,}', "{'a': 1}", '{"a": 1}\n{"b": 2}\n', '{"": 5}', '{"": {"format": "of another program"}}', '<html></html>', '\u{1f}\u{8b}\u{8}'];
