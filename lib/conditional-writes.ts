@@ -3,6 +3,7 @@ import { SaveError } from './errors.ts';
 import type { Layers } from './layers.ts';
 import type { Seen } from './looks.ts';
 import { isMortal } from './overlay.ts';
+import { reasonOf } from './provider-failure.ts';
 import type { Saver } from './saver.ts';
 import type { Writes } from './writes.ts';
 
@@ -72,8 +73,8 @@ export class ConditionalWrites {
       }
       const version = layers.baseVersion(key);
       // What memory has come to know since is newer.
-      const isUnseen = unseen?.inPlaceOf === version;
-      const present = isUnseen ? undefined : layers.find(key);
+      const unseenVersion = unseen?.inPlaceOf === version ? unseen.version : undefined;
+      const present = unseenVersion === undefined ? layers.find(key) : undefined;
       const input = make(present?.value);
       if (input === undefined) return { isWritten: false, value: present?.value };
       const { value, json } = writes.prepare(key, input);
@@ -84,8 +85,7 @@ export class ConditionalWrites {
       }
       const ownTtl = isUpdate && present !== undefined && isMortal(present) ? lifetimes.ownTtl(present) : ttlMs;
       const expiresAt = isUpdate && present !== undefined ? lifetimes.deadlineKept(present) : lifetimes.deadline(ttlMs);
-      const expect = isUnseen ? unseen?.version ?? 0 : version;
-      const outcome = await saver.propose({ key, value, json, expect, expiresAt: expiresAt === Infinity ? undefined : expiresAt, ownTtl });
+      const outcome = await saver.propose({ key, value, json, expect: unseenVersion ?? version, expiresAt: expiresAt === Infinity ? undefined : expiresAt, ownTtl });
       if (outcome === 'accepted') return { isWritten: true, value };
       if (outcome !== 'conflict') continue;
       const seen = await look(key);
@@ -101,8 +101,7 @@ export class ConditionalWrites {
     } catch (error) {
       if (!(error instanceof SaveError)) throw error;
       if (error.outcome === 'refused' || error.outcome === 'discarded') return;
-      const why = error.cause instanceof Error ? error.cause.message : error.message;
-      throw new SaveError(`Not saved: what was written under ${JSON.stringify(key)} before is not saved yet (${why}). Nothing was changed.`, { outcome: 'discarded', keys: [key], cause: error.cause });
+      throw new SaveError(`Not saved: what was written under ${JSON.stringify(key)} before is not saved yet. ${reasonOf(error.cause ?? error)} Nothing was changed.`, { outcome: 'discarded', keys: [key], cause: error.cause });
     }
   }
 }

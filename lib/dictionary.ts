@@ -258,12 +258,12 @@ export class Dictionary {
     const { session, settings } = this;
     const endsAt = settings.scheduler.now() + deadlineMs;
     const leftMs = (): number => Math.max(0, endsAt - settings.scheduler.now());
+    const readingsEnd = (): Promise<unknown> => firstValueFrom(race(from(Promise.allSettled(this.#readings)), timer(leftMs(), settings.scheduler)));
     this.#running.unsubscribe();
-    const read = from(Promise.allSettled(this.#readings));
-    await firstValueFrom(race(read, timer(deadlineMs, settings.scheduler)));
+    await readingsEnd();
     const unsaved = await this.#saver.finish(leftMs());
     // One that had to wait for the last batch may have begun since; after it nothing is asked of the provider.
-    if (this.#readings.size > 0) await firstValueFrom(race(from(Promise.allSettled(this.#readings)), timer(leftMs(), settings.scheduler)));
+    if (this.#readings.size > 0) await readingsEnd();
     const closing = defer(() => session.close()).pipe(ignoreElements(), defaultIfEmpty(undefined));
     const late$ = timer(Math.max(leftMs(), RELEASE_MS), settings.scheduler).pipe(
       map(() => {

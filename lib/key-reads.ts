@@ -1,10 +1,9 @@
-import { defer, firstValueFrom, NEVER, of, Subject, takeUntil, type Observable } from 'rxjs';
+import { firstValueFrom, NEVER, of, Subject, takeUntil, type Observable } from 'rxjs';
 
 import { asLoadError } from './loading.ts';
-import { isRetryable } from './provider-failure.ts';
 import type { Entry, ProviderSession } from './providers/provider.ts';
+import { retried } from './retried.ts';
 import type { Settings } from './settings.ts';
-import { backoff } from './streams/backoff.ts';
 
 /** A key on its way from storage. */
 export interface Reading {
@@ -77,7 +76,7 @@ export class KeyReads {
 
   async #all(keys: readonly string[], until$: Observable<unknown>): Promise<ReadonlyMap<string, Entry>> {
     if (keys.length === 0) return new Map();
-    const read$ = defer(() => this.#call(keys)).pipe(backoff({ ...this.#settings.retry, scheduler: this.#settings.scheduler, random: Math.random, retryable: isRetryable, onRetry: () => undefined }));
+    const read$ = retried(() => this.#call(keys), this.#settings);
     try {
       const entries = await firstValueFrom(read$.pipe(takeUntil(until$)));
       return new Map(entries.map((entry) => [entry.key, entry]));

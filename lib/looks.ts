@@ -1,14 +1,13 @@
-import { defer, firstValueFrom } from 'rxjs';
+import { firstValueFrom } from 'rxjs';
 
 import type { Quarantined } from './change.ts';
 import { hasEnded } from './deadline.ts';
 import { LoadError, ProviderError, SaveError } from './errors.ts';
 import type { Difference, Layers, LoadedEntry } from './layers.ts';
-import { causeOf, loadedEntry, takeUp } from './loading.ts';
-import { isRetryable } from './provider-failure.ts';
+import { loadedEntry, takeUp } from './loading.ts';
 import type { ProviderSession } from './providers/provider.ts';
+import { retried } from './retried.ts';
 import type { Settings } from './settings.ts';
-import { backoff } from './streams/backoff.ts';
 
 /** What storage has under a key: what memory has now, too, or something that cannot be read, or what has ended by the clock here, or nothing. */
 export type Seen = 'in memory' | Quarantined | { readonly endedVersion: number } | undefined;
@@ -40,12 +39,8 @@ export class Looks {
    */
   async at(key: string): Promise<Seen> {
     const { session, settings, readAll } = this.#config;
-    const { retry, scheduler } = settings;
-    const reading$ = defer(() => (session.read === undefined ? readAll().then((): Seen => 'in memory') : this.#see(key))).pipe(
-      backoff({ ...retry, scheduler, random: Math.random, retryable: (error) => isRetryable(causeOf(error)), onRetry: () => undefined }),
-    );
     try {
-      return await firstValueFrom(reading$);
+      return await firstValueFrom(retried(() => (session.read === undefined ? readAll().then((): Seen => 'in memory') : this.#see(key)), settings));
     } catch (error) {
       if (!(error instanceof LoadError || error instanceof ProviderError)) throw error;
       throw new SaveError(`Not decided: what storage has under ${JSON.stringify(key)} could not be read (${error.message}). Nothing was changed.`, { outcome: 'discarded', keys: [key], cause: error });

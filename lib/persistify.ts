@@ -7,15 +7,15 @@ import type { Cache } from './cache.ts';
 import { refusedOptions } from './call-options.ts';
 import { OptionsError, type PersistifyError } from './errors.ts';
 import { checkStoreName } from './key.ts';
-import { asLoadError, causeOf } from './loading.ts';
+import { asLoadError } from './loading.ts';
 import { OpenCache } from './open-cache.ts';
 import { OpenStore } from './open-store.ts';
 import { checkOption, checkOptions, checkProvider, type BatchOptions, type CacheOptions, type LimitOptions, type RetryOptions, type StoreOptions, type TtlOptions } from './options.ts';
-import { checkSession, isRetryable } from './provider-failure.ts';
+import { checkSession } from './provider-failure.ts';
 import type { Cursor, Provider, ProviderSession } from './providers/provider.ts';
+import { retried } from './retried.ts';
 import { cacheSettingsFrom, settingsFrom, type Settings } from './settings.ts';
 import type { Store, WaitOptions } from './store.ts';
-import { backoff } from './streams/backoff.ts';
 import { macrotask$ } from './streams/macrotask.ts';
 import type { Codec, Schema } from './value-format.ts';
 
@@ -224,7 +224,7 @@ async function openDictionary(provider: Provider, name: string, settings: Settin
       throw new OptionsError(`openCache(${JSON.stringify(name)}): the provider ${provider.name} cannot read single keys, which a cache needs. Take another, such as sqlite, or open(${JSON.stringify(name)}).`);
     }
     opened = cache === undefined ? new OpenStore(config) : new OpenCache(config, cacheSettingsFrom(cache));
-    place = await firstValueFrom(defer(() => opened.load()).pipe(backoff({ ...settings.retry, scheduler: settings.scheduler, random: Math.random, retryable: (error) => isRetryable(causeOf(error)), onRetry: () => undefined })));
+    place = await firstValueFrom(retried(() => opened.load(), settings));
   } catch (error) {
     await letGo(session, settings);
     throw error;
@@ -245,12 +245,9 @@ async function letGo(session: ProviderSession, { scheduler }: Settings): Promise
   await firstValueFrom(race(closed, timer(RELEASE_MS, scheduler)));
 }
 
-async function openSession(provider: Provider, name: string, { retry, scheduler }: Settings, context: Parameters<Provider['open']>[1]): Promise<ProviderSession> {
-  const opening$ = defer(() => provider.open(name, context)).pipe(
-    backoff({ ...retry, scheduler, random: Math.random, retryable: isRetryable, onRetry: () => undefined }),
-  );
+async function openSession(provider: Provider, name: string, settings: Settings, context: Parameters<Provider['open']>[1]): Promise<ProviderSession> {
   try {
-    return await firstValueFrom(opening$);
+    return await firstValueFrom(retried(() => provider.open(name, context), settings));
   } catch (error) {
     throw asLoadError(error);
   }
