@@ -31,7 +31,7 @@ export function endsByItself(storages: Storages, ends: readonly OwnEnd[]): Trial
     const journal = join(cell.directory, 'journal');
     const tally = { ends: 0, acknowledged: 0 };
     let before: ReadonlyMap<string, string> = new Map();
-    for (; tally.ends < cell.times(5, 500); tally.ends++) {
+    for (; tally.ends < cell.times(5, 200); tally.ends++) {
       const end = ends[tally.ends % ends.length] ?? 'exit';
       await rm(journal, { force: true });
       await run({
@@ -77,7 +77,7 @@ export const workerLost: Trial = async (cell) => {
   onTestFinished(() => void process.off('worker', started));
   const provider = sqlite({ file: join(cell.directory, databaseName) });
   const subject = await Subject.open({ provider, random: cell.random, configure: (builder) => builder.withRetry({ maxAttempts: 20, delayMs: 1, maxDelayMs: 50, probeMs: 100 }) });
-  while (tally['workers lost'] < cell.times(15, 1_000)) {
+  while (tally['workers lost'] < cell.times(15, 300)) {
     const living = subject.live(60);
     await new Promise((resolve) => setTimeout(resolve, cell.random.next() * 15));
     const worker = workers.at(-1);

@@ -37,7 +37,7 @@ async function restart(ending: Ending, afterMs: number, forMs: number, whileAway
 
 row(rowNumber, rowTitle, () => {
   serverFault('a backend is terminated while it commits', async (cell) => {
-    const rounds = cell.times(12, 1_000);
+    const rounds = cell.times(12, 200);
     const scenes = [await Scene.open(database, cell), await Scene.open(database, cell, { mood: 'bulk' })];
     let commits = 0;
     let connections = 0;
