@@ -97,6 +97,11 @@ export class Proxy {
     this.#isBlackhole = false;
   }
 
+  /** Has the server hear that connections through which nothing comes, and whose client has gone, have ended: as by its keepalive. */
+  endAbandoned(): void {
+    for (const pair of this.#pairs) if (pair.state === 'dead' && pair.client.readableEnded) cut(pair);
+  }
+
   /** New connections lead to another server, as after a failover. */
   redirect(port: number): void {
     this.#target = port;
