@@ -58,9 +58,10 @@ export class Outage {
     const builder = persistify(sink).withScheduler(clock.scheduler);
     const store = await (plan.limits === undefined ? builder : builder.withLimits(plan.limits)).open<Samples>('samples');
     onTestFinished(async () => {
+      let isClosed = false;
       const closing = store.close({ deadlineMs: 0 }).catch(() => undefined);
-      await clock.advance(minuteMs); // its time is not real either
-      await closing;
+      void closing.then(() => (isClosed = true));
+      await clock.advanceUntil(() => isClosed, minuteMs, 20_000); // its time is not real either
     });
     return new Outage(store, sink, clock, random, plan);
   }
@@ -132,13 +133,16 @@ export class Outage {
   #write(): void {
     const count = ++this.writes;
     const key = `key ${this.#random.whole(1, this.#plan.keys)}`;
+    const before = this.model.get(key);
+    this.model.set(key, count); // first, as it may be this write by which a batch is full, and attempted at once
     try {
       this.store.set(key, sampleOf(count));
-      this.model.set(key, count);
     } catch (error) {
       if (!(error instanceof LimitError)) throw error;
       this.refused++;
-      if (this.store.get(key)?.count !== this.model.get(key)) throw new Error(`What was refused has changed ${key}.`, { cause: error });
+      if (before === undefined) this.model.delete(key);
+      else this.model.set(key, before);
+      if (this.store.get(key)?.count !== before) throw new Error(`What was refused has changed ${key}.`, { cause: error });
     }
   }
 
