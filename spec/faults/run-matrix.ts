@@ -46,6 +46,7 @@ export async function runMatrix({ rows, only, isLong, seed, columns: asked }: Ar
     testTimeout: limitMs,
     hookTimeout: limitMs,
     expect: { poll: { timeout: 10_000 } },
+    chaiConfig: { truncateThreshold: 2_000 }, // what comes once in hours is to say all that it knows
     watch: false,
     reporters: [reporter],
     provide: { form: { isLong, seed, columns: asked } },
