@@ -93,7 +93,7 @@ export function directoryCopied(how: 'at once' | 'slowly'): Trial {
     const outcomes = await whileLiving(cell, subject, async () => {
       const isWhole = how === 'at once' ? await copyAtOnce(directory, copy) : await copySlowly(cell, directory, copy);
       return isWhole ? openingOf(jsonFile({ directory: copy })) : 'failed';
-    }, cell.times(20, 600));
+    }, cell.times(20, 3_000));
     await subject.expectKept(jsonFile({ directory }), { isWhole: true });
     expect(outcomes.right).toBeGreaterThan(0);
     return { ...outcomes };
@@ -116,7 +116,7 @@ export const databaseBackedUp: Trial = async (cell) => {
       database.close();
     }
     return openingOf(sqlite({ file: copy, worker: false }));
-  }, cell.times(20, 400));
+  }, cell.times(20, 2_000));
   expect(outcomes.refused).toBe(0);
   await subject.expectKept(sqlite({ file }), { isWhole: true });
   return { ...outcomes };
@@ -140,7 +140,7 @@ export function schemaDumped(storages: Storages): Trial {
       }
       await client.query('COMMIT');
       return openingOf(postgres({ connection: server.url, schema: copy }));
-    }, cell.times(12, 300));
+    }, cell.times(12, 1_000));
     expect(outcomes.refused).toBe(0);
     await subject.expectKept(postgres({ connection: server.url, schema }), { isWhole: true });
     return { ...outcomes };
@@ -166,7 +166,7 @@ export const databaseCopiedByFile: Trial = async (cell) => {
       other.close();
     }
   })();
-  for (; tally.copies < cell.times(12, 300); tally.copies++) {
+  for (; tally.copies < cell.times(12, 1_000); tally.copies++) {
     const { moment } = subject;
     await copySlowly(cell, directory, copy);
     const opening = await openingOf(sqlite({ file: join(copy, databaseName), worker: false }));
