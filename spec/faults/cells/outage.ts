@@ -58,10 +58,9 @@ export class Outage {
     const builder = persistify(sink).withScheduler(clock.scheduler);
     const store = await (plan.limits === undefined ? builder : builder.withLimits(plan.limits)).open<Samples>('samples');
     onTestFinished(async () => {
-      let isClosed = false;
       const closing = store.close({ deadlineMs: 0 }).catch(() => undefined);
-      void closing.then(() => (isClosed = true));
-      await clock.advanceUntil(() => isClosed, minuteMs, 20_000); // its time is not real either
+      await clock.advanceUntil(() => store.status.state === 'closed', minuteMs, 20_000); // its time is not real either
+      await closing;
     });
     return new Outage(store, sink, clock, random, plan);
   }
