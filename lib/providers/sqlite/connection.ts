@@ -1,6 +1,7 @@
 import { closeSync, fsyncSync, openSync, statSync } from 'node:fs';
 
 import { CorruptDataError, ProviderError } from '../../errors.ts';
+import type { Sliced } from './commit.ts';
 import type { Database, Driver } from './driver.ts';
 import type { SqliteSettings } from './options.ts';
 import { rowOf } from './rows.ts';
@@ -133,20 +134,30 @@ function flushLog(file: string): void {
 /**
  * Makes sure, on a fresh connection, that the file is whole after an I/O error, and that what it shows is on the disk.
  * Recovery can bring back a commit whose fsync failed and whose pages the system has marked clean (so that another fsync
- * means nothing): a checkpoint writes them anew, into the file itself.
+ * means nothing): a checkpoint writes them anew, into the file itself. It is waited for as long as for any lock, and outside of
+ * SQLite, as the feed of this process may be who reads, and needs this thread to come to its end.
  * @throws CorruptDataError if the file is damaged.
  */
-export function checkAfterFailure(database: Database, file: string): void {
+export function* checkAfterFailure(database: Database, { file, busyTimeoutMs }: SqliteSettings): Sliced<void> {
   const found = database.prepare('PRAGMA quick_check(1)').pluck().get();
   if (found !== 'ok') {
     const message = `${file} is damaged after an I/O error (${String(found)}). It is left as it is: restore a backup, or save what can be read with \`sqlite3 ${file} .recover\`.`;
     throw new CorruptDataError(message, { location: file });
   }
-  const row = database.prepare('PRAGMA wal_checkpoint(FULL)').raw().get();
-  const [busy, inLog, copied] = Array.isArray(row) ? (row as readonly unknown[]) : [];
-  if (busy !== 0 || inLog !== copied) {
-    throw new ProviderError(`${file}: after an I/O error the write-ahead log must be copied into the file first, and a reader holds that up.`, { kind: 'retry' });
+  for (const giveUpAt = performance.now() + busyTimeoutMs; !isLogCopied(database); ) {
+    if (performance.now() >= giveUpAt) throw heldUp(file);
+    yield 'locked';
   }
+}
+
+/** That {@link checkAfterFailure} cannot come to its end now. */
+export function heldUp(file: string): ProviderError {
+  return new ProviderError(`${file}: after an I/O error the write-ahead log must be copied into the file first, and a reader holds that up.`, { kind: 'retry' });
+}
+
+function isLogCopied(database: Database): boolean {
+  const [busy, inLog, copied] = rowOf(database.prepare('PRAGMA wal_checkpoint(FULL)').raw().get()) ?? [];
+  return busy === 0 && inLog === copied;
 }
 
 /** Which file the path leads to, to notice when it leads to another one or nowhere. */

@@ -2,7 +2,7 @@ import { ProviderError } from '../../errors.ts';
 import type { BatchResult } from '../../mutation.ts';
 import { Bookkeeping } from './bookkeeping.ts';
 import { commitBatch, type CommitTarget, type Sliced } from './commit.ts';
-import { checkAfterFailure, checkpointIfLong, fileIdentity, openForWriting, waitForLocks } from './connection.ts';
+import { checkAfterFailure, checkpointIfLong, fileIdentity, heldUp, openForWriting, waitForLocks } from './connection.ts';
 import { DataStatements } from './data-statements.ts';
 import type { Database, Driver } from './driver.ts';
 import { describeFailure, isBusy, isInputOutputFailure } from './failures.ts';
@@ -43,6 +43,7 @@ export class DatabaseWriter {
       const database = this.#connect((database) => checkDictionary(database, request));
       waitForLocks(database, true);
       try {
+        if (this.#checkIfSuspect(database).next().done !== true) throw heldUp(file);
         return openDictionary(database, request);
       } finally {
         waitForLocks(database, false);
@@ -54,7 +55,9 @@ export class DatabaseWriter {
   *write(dictionary: Dictionary, batch: PackedBatch): Sliced<BatchResult> {
     this.#unlooked += batch.kinds.length;
     try {
-      return yield* commitBatch(this.#targetOf(dictionary), batch);
+      const target = this.#targetOf(dictionary);
+      yield* this.#checkIfSuspect(target.database);
+      return yield* commitBatch(target, batch);
     } catch (error) {
       throw this.#failed(`Saving ${JSON.stringify(dictionary.name)}`, error);
     }
@@ -106,17 +109,16 @@ export class DatabaseWriter {
     this.#checkIdentity();
     if (this.#database !== undefined) return this.#database;
     const database = openForWriting(this.#driver, this.#settings, look);
-    try {
-      if (this.#suspect) checkAfterFailure(database, this.#settings.file);
-      waitForLocks(database, false);
-    } catch (error) {
-      database.close();
-      throw error;
-    }
-    this.#suspect = false;
+    waitForLocks(database, false);
     this.#identity ??= fileIdentity(this.#settings.file);
     this.#database = database;
     return database;
+  }
+
+  *#checkIfSuspect(database: Database): Sliced<void> {
+    if (!this.#suspect) return;
+    yield* checkAfterFailure(database, this.#settings);
+    this.#suspect = false;
   }
 
   /** In WAL mode SQLite goes on writing to a file that was removed or replaced, and every commit is lost without a word. */

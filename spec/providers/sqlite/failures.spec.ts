@@ -187,6 +187,20 @@ describe.runIf(strace).each(modes)('an I/O error, $mode', ({ worker }) => {
     expect(seen.length).toBeGreaterThan(2);
   });
 
+  it('waits for who reads an older state, as for a lock, before the file is trusted again', () => {
+    const file = temporaryFile();
+    const program = programFor(file, worker)
+      .replace('import { sqlite }', "import Database from 'better-sqlite3'; import { sqlite }")
+      .replace('const seen = [];', `const seen = []; const reader = new Database(${JSON.stringify(file)}); reader.exec('BEGIN'); reader.prepare('SELECT count(*) FROM prefs').get();`)
+      .replace('/* after a failure */', "setTimeout(() => reader.exec('COMMIT'), 300);")
+      .replace('await session.close()', 'reader.close(); await session.close()');
+    const inject = ['-f', '-qq', '-o', '/dev/null', '-P', `${file}-wal`, '-e', 'trace=fsync,fdatasync', '-e', 'inject=fsync,fdatasync:error=EIO:when=6'];
+    const child = spawnSync('strace', [...inject, process.execPath, '--input-type=module', '-e', program], { encoding: 'utf8', timeout: 25_000 });
+    expect(child.stderr).toBe('');
+    expect(JSON.parse(child.stdout)).toEqual(['PROVIDER retry true']);
+    expect(rows(file, 'SELECT count(*) AS count, max(version) AS head FROM prefs')).toEqual([{ count: 10, head: 10 }]);
+  });
+
   it.each([['full', 10], ['normal', 0]] as const)('of the log: with durability "%s" ten commits sync it at least this often: %i', (durability, least) => {
     const file = temporaryFile();
     const log = `${file}.strace`;
