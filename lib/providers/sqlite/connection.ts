@@ -93,7 +93,8 @@ function checkLength(database: Database, file: string): void {
 }
 
 function enterWriteAheadLog(database: Database, file: string): void {
-  const mode = single(database, 'PRAGMA journal_mode = WAL');
+  // To its end: the change is committed behind the row that says "wal", and that it failed is told only to who reads on.
+  const [mode] = database.prepare('PRAGMA journal_mode = WAL').pluck().all();
   if (mode !== 'wal') {
     const message = `${file} cannot be kept in WAL mode (it stays in "${String(mode)}"), which needs a local file system with shared memory.`;
     throw new ProviderError(message, { kind: 'halt' });

@@ -187,6 +187,28 @@ describe.runIf(strace).each(modes)('an I/O error, $mode', ({ worker }) => {
     expect(seen.length).toBeGreaterThan(2);
   });
 
+  it.each([1, 2, 3])('of write %i to a new file never leaves it open without a write-ahead log', (place) => {
+    const file = temporaryFile();
+    const program = `
+      import { readFileSync } from 'node:fs';
+      import { sqlite } from 'rx-persistify/sqlite';
+      for (let attempt = 1; attempt <= 3; attempt++) {
+        try {
+          const session = await sqlite({ file: ${JSON.stringify(file)}, worker: ${worker} }).open('prefs', { writer: 'w', report() {} });
+          console.log('open', [...readFileSync(${JSON.stringify(file)}).subarray(18, 20)].join());
+          await session.close();
+        } catch ({ code, kind }) {
+          console.log(code, kind);
+        }
+      }`;
+    const paths = ['', '-journal', '-wal'].flatMap(suffix => ['-P', `${file}${suffix}`]);
+    const inject = ['-f', '-qq', '-o', '/dev/null', ...paths, '-e', 'trace=pwrite64', '-e', `inject=pwrite64:error=EIO:when=${place}`];
+    const child = spawnSync('strace', [...inject, process.execPath, '--input-type=module', '-e', program], { encoding: 'utf8', timeout: 25_000 });
+    expect(child.stderr).toBe('');
+    // Each attempt of a worker is made by a thread of its own, whose writes are counted anew.
+    expect(child.stdout.split('\n').slice(0, 3)).toEqual(worker ? Array(3).fill('PROVIDER retry') : ['PROVIDER retry', 'open 2,2', 'open 2,2']);
+  });
+
   it('waits for who reads an older state, as for a lock, before the file is trusted again', () => {
     const file = temporaryFile();
     const program = programFor(file, worker)
