@@ -84,7 +84,9 @@ export class Outage {
   async write(forMs: number): Promise<void> {
     const each = (this.#plan.writesPerSecond * stepMs) / 1_000;
     for (const endsAt = this.clock.now + forMs; this.clock.now < endsAt; ) {
-      for (let left = each; left > 0; left--) this.#write();
+      withoutTraces(() => {
+        for (let left = each; left > 0; left--) this.#write();
+      });
       await this.clock.advance(stepMs);
       this.#checkBound();
     }
@@ -150,6 +152,17 @@ export class Outage {
     // Of each key one mutation in the batch that is under way, and one behind it; and those that are waited for.
     const most = 2 * this.#plan.keys + 10;
     if (pending > most || fullness > 1) throw new Error(`${pending} mutations are unsaved, and ${most} may be; fullness is ${fullness}.`);
+  }
+}
+
+/** Where most writes are refused, most of the time would go into the stack traces of what they are refused with. */
+function withoutTraces(work: () => void): void {
+  const { stackTraceLimit } = Error;
+  Error.stackTraceLimit = 0;
+  try {
+    work();
+  } finally {
+    Error.stackTraceLimit = stackTraceLimit;
   }
 }
 
