@@ -16,18 +16,18 @@ const minuteMs = 60_000;
 
 row(...outageRow, () => {
   for (const [absence, how] of [['retry', 'attempts fail, and may be made again'], ['halt', 'attempts fail, and none can help'], ['silent', 'no attempt is answered']] as const) {
-    fault(how, inColumns(columns, whileWritten((cell) => ({ absence, keys: cell.times(1_000, 100_000), writesPerSecond: cell.times(200, fullRate(cell)) }))));
+    fault(how, inColumns(columns, whileWritten((cell) => ({ absence, keys: keysOf(cell), writesPerSecond: cell.times(200, keysOf(cell) / 2) }))));
     if (absence === 'silent') continue; // nothing comes of an attempt that ends not
     fault(`${how}; within limits`, inColumns(columns, whileWritten((cell) => {
-      const keys = cell.times(1_000, 100_000);
-      return { absence, keys, writesPerSecond: cell.times(100, fullRate(cell)), limits: { pendingKeys: keys / 4, pendingBytes: keys * 12 } };
+      const keys = keysOf(cell);
+      return { absence, keys, writesPerSecond: cell.times(100, keys / 2), limits: { pendingKeys: keys / 4, pendingBytes: keys * 12 } };
     })));
   }
 });
 
 /** Until the sink is back nothing comes to a provider: the others differ only in what comes then, and take a fifth of the hours. */
-function fullRate({ column }: Cell): number {
-  return column === 'memory' ? 50_000 : 10_000;
+function keysOf(cell: Cell): number {
+  return cell.times(1_000, cell.column === 'memory' ? 100_000 : 20_000);
 }
 
 /** Ten minutes of it, and what comes after. */
