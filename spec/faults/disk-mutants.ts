@@ -34,6 +34,13 @@ export const diskMutants: readonly Mutant[] = [
     column: 'sqlite',
   },
   {
+    name: 'sqlite: a file that could not be taken into WAL mode is opened all the same',
+    edits: [{ file: 'providers/sqlite/connection.js', find: "const [mode] = database.prepare('PRAGMA journal_mode = WAL').pluck().all();", replace: "const mode = database.prepare('PRAGMA journal_mode = WAL').pluck().get();" }],
+    row: 4,
+    fault: 'a write fails once',
+    column: 'sqlite',
+  },
+  {
     name: 'no probe follows when the attempts are spent',
     edits: [{ file: 'streams/write-batches.js', find: '(areSpent ? quietTimer', replace: '(false ? quietTimer' }],
     row: 4,

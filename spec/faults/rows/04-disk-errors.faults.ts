@@ -1,4 +1,4 @@
-import { rm } from 'node:fs/promises';
+import { readFile, rm } from 'node:fs/promises';
 
 import { expect } from 'vitest';
 
@@ -70,6 +70,7 @@ function failNowAndThen(calls: Failing['calls']): Trial {
       if (!isEarly) expect(await subject.open(scene)).toBeUndefined();
       const injection = await failCalls(subject.pid, scene.log, { calls, error: 'EIO', when: whenOf(scene, cell, calls, isEarly ? tally.cycles / 3 : undefined) });
       if (isEarly && !(await openedInTheEnd(subject, scene, injection))) tally['opens refused']++;
+      await expectLog(scene);
       await subject.live(scene.actions);
       await subject.recover();
       // The last fold or checkpoint may fail as well: what was acknowledged needs neither.
@@ -82,6 +83,13 @@ function failNowAndThen(calls: Failing['calls']): Trial {
     expect(tally['calls failed']).toBeGreaterThan(tally.cycles / 4);
     return tally;
   };
+}
+
+/** An SQLite file that is open is in WAL mode (sqlite.org/fileformat2.html, 1.3.3): in any other, readers would hold up commits. */
+async function expectLog({ place }: Scene): Promise<void> {
+  if (place.provider !== 'sqlite') return;
+  const header = await readFile(place.file);
+  expect([...header.subarray(18, 20)], 'the write and read versions of the file').toEqual([2, 2]);
 }
 
 /** `early`: while it opens. A commit of much takes so many writes that each attempt of it would fail if more than one of all did. */
