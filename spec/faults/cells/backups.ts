@@ -93,7 +93,7 @@ export function directoryCopied(how: 'at once' | 'slowly'): Trial {
     const outcomes = await whileLiving(cell, subject, async () => {
       const isWhole = how === 'at once' ? await copyAtOnce(directory, copy) : await copySlowly(cell, directory, copy);
       return isWhole ? openingOf(jsonFile({ directory: copy })) : 'failed';
-    }, cell.times(20, 3_000));
+    }, cell.times(20, 1_000));
     await subject.expectKept(jsonFile({ directory }), { isWhole: true });
     expect(outcomes.right).toBeGreaterThan(0);
     return { ...outcomes };
@@ -140,7 +140,7 @@ export function schemaDumped(storages: Storages): Trial {
       }
       await client.query('COMMIT');
       return openingOf(postgres({ connection: server.url, schema: copy }));
-    }, cell.times(12, 1_000));
+    }, cell.times(12, 200));
     expect(outcomes.refused).toBe(0);
     await subject.expectKept(postgres({ connection: server.url, schema }), { isWhole: true });
     return { ...outcomes };
