@@ -12,7 +12,9 @@ import { scratch } from '../../providers/json-file/store.ts';
 import type { Storages } from './storages.ts';
 import { Subject } from './subject.ts';
 
-const namespace = ['unshare', '--pid', '--fork', '--mount-proc', '--kill-child'];
+/** It lets go of the disks of other cells: one that it kept mounted would come back from its power cut as dead as it was. */
+const withoutDisks = `awk '/rx-persistify-fault-/ { print $2 }' /proc/mounts | xargs -r -n 1 umount --lazy; exec "$@"`;
+const namespace = ['unshare', '--pid', '--fork', '--mount-proc', '--kill-child', 'sh', '-c', withoutDisks, 'sh'];
 
 /** The owner of a JSON file keeps everyone else out, and does not feel that they try. */
 export const secondKeptOut: Trial = async (cell) => {
