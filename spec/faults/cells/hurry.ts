@@ -24,9 +24,10 @@ export async function hurry(store: AccountedStore, { perSecond, forMs }: Pace): 
     for (let before = startedAt, waited = waitedForCoreMs(), ticks = clock.ticks; before < startedAt + forMs;) {
       await delay(1);
       const now = performance.now();
+      const waitedNow = waitedForCoreMs();
       // Where this thread had no core, or another one was held as well, it was the machine that was busy, and not this loop.
-      longestHoldMs = Math.max(longestHoldMs, Math.min(now - before - (waitedForCoreMs() - waited), (clock.ticks - ticks) * 1.2 + 1));
-      waited = waitedForCoreMs();
+      longestHoldMs = Math.max(longestHoldMs, Math.min(now - before - (waitedNow - waited), (clock.ticks - ticks) * 1.2 + 1));
+      waited = waitedNow;
       ticks = clock.ticks;
       before = now;
       // No more in a turn than would be felt, be it behind.
