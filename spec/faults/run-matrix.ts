@@ -42,7 +42,7 @@ export async function runMatrix({ rows, only, isLong, seed, columns: asked }: Ar
     config: false,
     include: ['spec/faults/rows/*.faults.ts'],
     pool: 'forks', // what is done to one row's process is done to no other's
-    maxWorkers: availableParallelism(),
+    maxWorkers: availableParallelism() + 1, // most cells wait: for disks, servers and processes
     testTimeout: limitMs,
     hookTimeout: limitMs,
     expect: { poll: { timeout: 10_000 } },

@@ -19,7 +19,7 @@ row(...outageRow, () => {
     fault(how, inColumns(columns, whileWritten((cell) => ({ absence, keys: keysOf(cell), writesPerSecond: cell.times(200, keysOf(cell) / 2) }))));
     if (absence === 'silent') continue; // nothing comes of an attempt that ends not
     fault(`${how}; within limits`, inColumns(columns, whileWritten((cell) => {
-      const keys = keysOf(cell);
+      const keys = cell.times(4_000, keysOf(cell)); // a quarter may be unsaved, which is to be more of the heap than what comes and goes
       return { absence, keys, writesPerSecond: cell.times(100, keys / 2), limits: { pendingKeys: keys / 4, pendingBytes: keys * 12 } };
     })));
   }
