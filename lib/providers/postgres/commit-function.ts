@@ -68,7 +68,7 @@ export function answerFrom(text: string): CommitAnswer {
  */
 export function commitFunction(settings: PostgresSettings, dictionary: Dictionary): CommitFunction {
   const names = namesOf(settings.schema, dictionary);
-  const data = new DataSql(names.data, settings.columns, dictionary.valueType);
+  const data = new DataSql(names, settings.columns, dictionary);
   const lowerHead = `UPDATE ${names.dictionaries} AS d SET head = d.head - 1 WHERE d.id = ${dictionary.id}`;
   const body = `
 #variable_conflict use_column
@@ -98,7 +98,7 @@ BEGIN
     RETURN concat_ws(' ', 'settled', rx.version, rx.settled, CASE WHEN rx.settled = $2 THEN rx.answer ELSE '[]' END);
   END IF;
   IF $4 IS NOT NULL THEN
-    IF ${data.hasConflict('$4', '$5')} THEN
+    IF ${data.hasConflict('$4', '$5', 'rx.head - 1')} THEN
       ${lowerHead};
       RETURN 'unfit';
     END IF;
@@ -111,7 +111,7 @@ BEGIN
   rx.keys := coalesce($7, '{}') || coalesce($10, '{}');
   rx.answer := '[]';
   IF $13 IS NOT NULL THEN
-    WITH removed (k) AS (${data.expire('$13', '$14', 'rx.moment')}) SELECT array_agg(removed.k) INTO rx.gone FROM removed;
+    WITH removed (k) AS (${data.expire('$13', '$14', 'rx.moment', 'rx.head - 1')}) SELECT array_agg(removed.k) INTO rx.gone FROM removed;
     rx.keys := rx.keys || coalesce(rx.gone, '{}');
     SELECT array_agg(s.place) INTO rx.unmet FROM unnest($13, $15) AS s (k, place) LEFT JOIN unnest(rx.gone) AS g (k) ON g.k = s.k WHERE g.k IS NULL;
     IF rx.unmet IS NOT NULL THEN

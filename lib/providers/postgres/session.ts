@@ -57,7 +57,7 @@ export class PostgresSession implements ProviderSession {
     this.#release = release;
     this.#payload = payloadOf(settings.schema, dictionary.id);
     this.#names = namesOf(settings.schema, dictionary);
-    this.#data = new DataSql(this.#names.data, settings.columns, dictionary.valueType);
+    this.#data = new DataSql(this.#names, settings.columns, dictionary);
     this.#past = new OwnPast(`The dictionary ${JSON.stringify(dictionary.name)} in ${connections.place}`, context.report);
     this.#log = { dictionary, names: this.#names, data: this.#data, past: this.#past, writer: context.writer };
     this.#committer = new Committer({

@@ -51,11 +51,14 @@ export class DataSql {
   readonly #data: string;
   readonly #columns: Required<PostgresColumns>;
   readonly #valueType: ValueType;
+  /** The version of the last commit, where a statement does not know it otherwise. */
+  readonly #head: string;
 
-  constructor(data: string, columns: Required<PostgresColumns>, valueType: ValueType) {
+  constructor({ data, dictionaries }: Names, columns: Required<PostgresColumns>, { id, valueType }: Dictionary) {
     this.#data = data;
     this.#columns = columns;
     this.#valueType = valueType;
+    this.#head = `(SELECT h.head FROM ${dictionaries} AS h WHERE h.id = ${id})`;
   }
 
   upsert({ keys, lines, deadlines, now, version }: UpsertParts): string {
@@ -87,27 +90,27 @@ export class DataSql {
     );
   }
 
-  /** Removes what has ended and was not written since; answers the keys removed. */
-  expire(keys: string, versions: string, now: string): string {
-    const { key, version, expiresAt } = this.#columns;
+  /** Removes what has ended and was not written since; answers the keys removed. `head` is that before this commit. */
+  expire(keys: string, versions: string, now: string, head?: string): string {
+    const { key, expiresAt } = this.#columns;
     return (
       `DELETE FROM ${this.#data} AS t USING unnest(${keys}, ${versions}) AS s (k, v) ` +
-      `WHERE t.${quote(key)} = s.k AND greatest(coalesce(t.${quote(version)}, 1), 1) = s.v AND t.${quote(expiresAt)} <= ${now} RETURNING s.k`
+      `WHERE t.${quote(key)} = s.k AND ${this.#version(head)} = s.v AND t.${quote(expiresAt)} <= ${now} RETURNING s.k`
     );
   }
 
   /** The version of each of these keys that is there. */
   versions(keys: string): string {
-    const { key, version } = this.#columns;
-    return `SELECT t.${quote(key)}, greatest(coalesce(t.${quote(version)}, 1), 1) FROM ${this.#data} AS t WHERE t.${quote(key)} = ANY (${keys})`;
+    const { key } = this.#columns;
+    return `SELECT t.${quote(key)}, ${this.#version()} FROM ${this.#data} AS t WHERE t.${quote(key)} = ANY (${keys})`;
   }
 
-  /** Whether one of these keys has not the version beside it; 0: it is to be absent. */
-  hasConflict(keys: string, versions: string): string {
-    const { key, version } = this.#columns;
+  /** Whether one of these keys has not the version beside it; 0: it is to be absent. `head` is that before this commit. */
+  hasConflict(keys: string, versions: string, head: string): string {
+    const { key } = this.#columns;
     return (
       `EXISTS (SELECT FROM unnest(${keys}, ${versions}) AS s (k, v) LEFT JOIN ${this.#data} AS t ON t.${quote(key)} = s.k ` +
-      `WHERE CASE WHEN t.${quote(key)} IS NULL THEN 0 ELSE greatest(coalesce(t.${quote(version)}, 1), 1) END <> s.v)`
+      `WHERE CASE WHEN t.${quote(key)} IS NULL THEN 0 ELSE ${this.#version(head)} END <> s.v)`
     );
   }
 
@@ -116,10 +119,10 @@ export class DataSql {
    * is read as null: node-postgres would end the process with an uncaught exception. What is compressed to less cannot be so long.
    */
   entries(condition = ''): string {
-    const { key, value, version, expiresAt } = this.#columns;
+    const { key, value, expiresAt } = this.#columns;
     const stored = `t.${quote(value)}`;
     const readable = `CASE WHEN pg_column_size(${stored}) > ${surelyShortEnough} AND octet_length(${stored}::text) > ${longestText} THEN NULL ELSE ${stored}::text END`;
-    return `SELECT t.${quote(key)}, ${readable}, t.${quote(version)}, t.${quote(expiresAt)} FROM ${this.#data} AS t${condition}`;
+    return `SELECT t.${quote(key)}, ${readable}, ${this.#version()}, t.${quote(expiresAt)} FROM ${this.#data} AS t${condition}`;
   }
 
   entryOf(key: string): string {
@@ -131,7 +134,15 @@ export class DataSql {
   }
 
   keysSince(version: string): string {
-    const { key, version: versionColumn } = this.#columns;
-    return `SELECT t.${quote(key)} FROM ${this.#data} AS t WHERE t.${quote(versionColumn)} >= ${version}`;
+    return `SELECT t.${quote(this.#columns.key)} FROM ${this.#data} AS t WHERE ${this.#version()} >= ${version}`;
+  }
+
+  /**
+   * A row's version as it counts. Another program may have made the row with none, or with one that no commit has reached, as where it
+   * was copied from another dictionary's table: were that taken at its word, commits to the key would count as older until they reach it.
+   */
+  #version(head = this.#head): string {
+    const version = `t.${quote(this.#columns.version)}`;
+    return `CASE WHEN ${version} BETWEEN 1 AND ${head} THEN ${version} ELSE 1 END`;
   }
 }

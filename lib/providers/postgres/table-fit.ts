@@ -32,13 +32,16 @@ export async function describeTable(client: Client, schema: string, table: strin
   return { type: 'fit', valueType: type === 'jsonb' || type === 'text' ? type : 'json' };
 }
 
+/** A version above it leaves no room for others: beyond twice as much, no number of JavaScript tells them apart. */
+const highestVersion = 2 ** 52;
+
 /**
  * Takes over the rows of a fitting table that no dictionary owns, and gives the version to go on from.
  * Rows without a version that counts get the first one, as the conditions of later writes name it.
  */
 export async function adoptTable(client: Client, data: string, columns: Required<PostgresColumns>): Promise<number> {
   const version = quote(columns.version);
-  await client.query(`UPDATE ${data} SET ${version} = 1 WHERE ${version} IS NULL OR ${version} < 1`);
+  await client.query(`UPDATE ${data} SET ${version} = 1 WHERE ${version} IS NULL OR ${version} NOT BETWEEN 1 AND ${highestVersion}`);
   const answer = await client.query({ text: `SELECT coalesce(max(${version}), 0) FROM ${data}`, rowMode: 'array' });
   return numberOf(answer.rows[0]?.[0]);
 }

@@ -116,6 +116,24 @@ describe('stores in two processes', () => {
     expect(counts).toEqual([...counts].sort((one, other) => Number(one) - Number(other)));
   });
 
+  it('hear of each other what becomes of a row that another program has made, whatever version it has', async () => {
+    const schema = database.freshSchema();
+    const store = await openStore(schema);
+    await store.setAndSave('first', 1);
+    await database.sql(`INSERT INTO ${schema}.prefs VALUES ('changed', '"theirs"', 0, 0, 1000, NULL), ('gone', '"theirs"', 0, 0, 1000, NULL)`);
+    await store.reload();
+    const other = storeProcess(schema);
+    await other.line(0);
+    await store.setAndSave('changed', 'ours');
+    await store.deleteAndSave('gone');
+    await store.setAndSave('last', true);
+    other.say("store.get$('last').subscribe((last) => { if (last) print([store.get('changed'), store.has('gone')]); })");
+    expect(JSON.parse(await other.line(1))).toEqual(['ours', false]);
+    other.say("print(await store.updateAndSave('changed', (value) => value + ' and theirs'))");
+    expect(JSON.parse(await other.line(2))).toBe('ours and theirs');
+    await expect.poll(() => store.get('changed')).toBe('ours and theirs');
+  });
+
   it('end no entry that the other keeps alive by reading it', async () => {
     const schema = database.freshSchema();
     const ttl = ".withTtl({ ms: 1500, mode: 'sliding' })";

@@ -97,6 +97,26 @@ describe('a table that is there already', () => {
     expect((await dictionary.write({ type: 'set', key: 'a', json: '2', expect: 1 }, { type: 'expire', key: 'b', version: 1 })).leftOut).toEqual([]);
   });
 
+  it('counts rows of a version that no commit has reached as of the first one, as such a one would stand above all to come', async () => {
+    const schema = await withTable(`CREATE TABLE prefs (key text PRIMARY KEY, value json, ${columns})`);
+    const dictionary = await database.open({ schema });
+    await dictionary.write(set('z'));
+    await database.sql(`INSERT INTO ${schema}.prefs (key, value, version, expires_at) VALUES ('a', '1', 2, NULL), ('b', '1', 1000, 5), ('c', '1', 9223372036854775807, NULL), ('d', '1', 2, 5)`);
+    const versions = new Map((await dictionary.entries()).map(({ key, version }) => [key, version]));
+    expect([...versions].sort()).toEqual([['a', 1], ['b', 1], ['c', 1], ['d', 1], ['z', 1]]);
+    expect((await dictionary.session.read?.(['c']))?.map(({ version }) => version)).toEqual([1]);
+    expect((await dictionary.write({ type: 'set', key: 'a', json: '2', expect: 1 }, { type: 'expire', key: 'b', version: 1 })).leftOut).toEqual([]);
+    const inSteps = await dictionary.write({ type: 'set', key: 'z', json: '2', expect: 5 }, { type: 'set', key: 'c', json: '2', expect: 1 }, { type: 'expire', key: 'd', version: 1 });
+    expect(inSteps.leftOut).toMatchObject([{ index: 0, reason: 'conflict' }, { index: 2, reason: 'conflict' }]);
+  });
+
+  it('begins behind no version that leaves no room for others, such as a time in nanoseconds', async () => {
+    const schema = await withTable(`CREATE TABLE prefs (key text PRIMARY KEY, value json, ${columns}); INSERT INTO prefs (key, value, version) VALUES ('a', '1', 1764000000000000001), ('b', '1', 9223372036854775807), ('c', '1', 4)`);
+    const dictionary = await database.open({ schema });
+    expect((await dictionary.entries()).map(({ version }) => version).sort()).toEqual([1, 1, 4]);
+    expect(await dictionary.write({ type: 'set', key: 'a', json: '2', expect: 1 })).toEqual({ version: 5, leftOut: [] });
+  });
+
   it.each([
     ['CREATE TABLE prefs (id integer PRIMARY KEY, name text)', 'it has no column "key"'],
     ['CREATE VIEW prefs AS SELECT 1 AS key', 'it is no table'],
