@@ -15,6 +15,7 @@ const failures: ReadonlyMap<string, Failure> = new Map<string, Failure>([
   // A pool of the user's own may give a connection in whose transaction something of his failed.
   ['25P02', { kind: 'retry' }],
   ['25P03', { kind: 'retry' }],
+  ['25P04', { kind: 'retry', advice: 'the server ends transactions that take longer than its transaction_timeout' }],
   ['26000', { kind: 'retry', advice: 'a pooler in transaction mode in between needs `pooler: true`' }],
   ['28', { kind: 'halt', advice: 'check user, password and pg_hba.conf' }],
   ['3D000', { kind: 'halt', advice: 'create the database, or name another one' }],
@@ -65,7 +66,7 @@ export function isRefusal(error: unknown): boolean {
 /** Whether a connection cannot be used after this error. */
 export function isConnectionLost(error: unknown): boolean {
   const state = sqlState(error);
-  return state === undefined || /^(?:08|57P|25006|25P0[23]|26000|42P05|0A000|58|XX)/.test(state);
+  return state === undefined || /^(?:08|57P|25006|25P0[234]|26000|42P05|0A000|58|XX)/.test(state);
 }
 
 /** Whether what was asked for may have been done although there was no answer to it. */

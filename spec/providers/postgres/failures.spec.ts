@@ -113,6 +113,19 @@ describe('a statement that takes too long', () => {
   });
 });
 
+describe('a transaction that takes longer than the server lets one take', () => {
+  it('is ended with its connection, and is to be tried again', async () => {
+    const { schema } = await opened();
+    const dictionary = await database.open({ schema, connection: `${database.url}?options=${encodeURIComponent('-c transaction_timeout=500')}` });
+    const other = await database.program();
+    await other.query(`BEGIN; SELECT FROM ${schema}.rx_persistify_dictionaries FOR UPDATE`);
+    const batch = dictionary.batch(set('key'));
+    await expect(dictionary.send(batch)).rejects.toMatchObject({ kind: 'retry', outcomeUnknown: false, message: expect.stringMatching(/25P04.*transaction_timeout/) as string });
+    await other.query('ROLLBACK');
+    expect((await dictionary.send(batch)).version).toBe(2);
+  });
+});
+
 describe('what another program takes away', () => {
   it('halts the writes and the reads while the table is gone, and they go on when it is back', async () => {
     const { schema, dictionary } = await opened();
