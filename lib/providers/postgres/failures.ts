@@ -39,6 +39,10 @@ const failures: ReadonlyMap<string, Failure> = new Map<string, Failure>([
 
 /** What PgBouncer says, with a code that it has for all its errors, of settings that come with a connection. */
 const unsupportedParameter = 'unsupported startup parameter';
+const isTornApart: Failure = {
+  kind: 'halt',
+  advice: 'the tables of this library do not go together, as where one was restored without the others: restore all of them, with those of the dictionaries',
+};
 const needsPooler: Failure = { kind: 'halt', advice: 'a pooler in transaction mode in between needs `pooler: true`' };
 
 /** Failures of the network, by Node's code. */
@@ -60,7 +64,13 @@ export function sqlState(error: unknown): string | undefined {
 /** Whether the statement failed for what it was to store, and would always fail. */
 export function isRefusal(error: unknown): boolean {
   const state = sqlState(error);
-  return state !== undefined && failureOf(state)?.kind === 'refuse';
+  return state !== undefined && failureOf(state)?.kind === 'refuse' && !isOfBookkeeping(error);
+}
+
+/** Whether a constraint of this library's own tables does not hold: that is no matter of what was to be stored. */
+function isOfBookkeeping(error: unknown): boolean {
+  if (sqlState(error)?.startsWith('23') !== true) return false;
+  return typeof error === 'object' && error !== null && 'table' in error && typeof error.table === 'string' && error.table.startsWith('rx_persistify_');
 }
 
 /** Whether a connection cannot be used after this error. */
@@ -92,7 +102,7 @@ export function describeFailure(error: unknown, { doing, place, outcomeUnknown =
   if (state === 'XX001' || state === 'XX002') {
     return new CorruptDataError(`${place} is damaged (${reason}). It is left as it is: restore a backup.`, { location: place, cause: error });
   }
-  const failure = state === undefined ? networkFailure(error) : reason.includes(unsupportedParameter) ? needsPooler : failureOf(state);
+  const failure = isOfBookkeeping(error) ? isTornApart : state === undefined ? networkFailure(error) : reason.includes(unsupportedParameter) ? needsPooler : failureOf(state);
   const advice = failure?.advice === undefined ? '' : `; ${failure.advice}`;
   const named = state === undefined ? '' : ` (${state})`;
   return new ProviderError(`${doing} in ${place} failed: ${reason}${named}${advice}.`, { kind: failure?.kind ?? 'halt', outcomeUnknown, cause: error });

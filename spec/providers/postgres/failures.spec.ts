@@ -73,6 +73,17 @@ describe('an error of the server', () => {
     expect((await dictionary.send(batch)).version).toBe(2);
   });
 
+  it('for tables of this library that do not go together halts, be it in one message or in steps: it is none of what was to be stored', async () => {
+    const { schema, dictionary } = await opened();
+    await dictionary.write(set('before', '2'));
+    await database.sql(`UPDATE ${schema}.rx_persistify_dictionaries SET head = 1`);
+    const batch = dictionary.batch(set('key'));
+    const many = dictionary.batch(...numberedSets(3_000));
+    for (const each of [batch, many]) await expect(dictionary.send(each)).rejects.toMatchObject({ kind: 'halt', outcomeUnknown: false, message: expect.stringMatching(/23505.*restore all of them/) as string });
+    await database.sql(`UPDATE ${schema}.rx_persistify_dictionaries SET head = 2`);
+    expect((await dictionary.send(batch)).version).toBe(3);
+  });
+
   it('of data that is damaged is told as such', async () => {
     const { schema, dictionary } = await opened();
     await raise(schema, 'XX001');
