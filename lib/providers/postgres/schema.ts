@@ -131,7 +131,7 @@ async function makeDictionary(client: Client, request: DictionaryRequest): Promi
   const { name, settings } = request;
   const { dictionaries } = namesOf(settings.schema, { table: '' });
   let table = request.table;
-  for (let count = 2; (await rows(client, `SELECT FROM ${dictionaries} WHERE table_name = $1`, [table])).length > 0; count++) table = shortened(request.table, `${count}`);
+  for (let count = 2; await isTaken(client, request, table); count++) table = shortened(request.table, `${count}`);
   const found = await describeTable(client, settings.schema, table, settings.columns);
   if (found.type === 'unfit') throw unfit(request, table, found.problem);
   const { data } = namesOf(settings.schema, { table });
@@ -146,6 +146,15 @@ async function makeDictionary(client: Client, request: DictionaryRequest): Promi
   const text = `INSERT INTO ${dictionaries} (name, table_name, format, head) VALUES ($1, $2, $3, $4) RETURNING id`;
   const [[id] = []] = await rows(client, text, [name, table, currentFormat, head]);
   return { id: numberOf(id), name, table, valueType };
+}
+
+/** By another dictionary: as its table, or as an index of that, which PostgreSQL names `sessions_pkey`. */
+async function isTaken(client: Client, { settings }: DictionaryRequest, table: string): Promise<boolean> {
+  const { dictionaries } = namesOf(settings.schema, { table: '' });
+  const text = `SELECT FROM ${dictionaries} AS d WHERE d.table_name = $1 OR EXISTS (
+    SELECT FROM pg_index AS i JOIN pg_class AS c ON c.oid = i.indexrelid JOIN pg_class AS t ON t.oid = i.indrelid JOIN pg_namespace AS n ON n.oid = c.relnamespace
+    WHERE n.nspname = $2 AND c.relname = $1 AND t.relname = d.table_name) LIMIT 1`;
+  return (await rows(client, text, [table, settings.schema])).length > 0;
 }
 
 function tableDefinition(data: string, { columns, valueType }: PostgresSettings): string {

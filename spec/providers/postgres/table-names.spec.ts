@@ -7,7 +7,7 @@ const database = new TestServer();
 
 const hostileNames = [
   'rx_persistify_log', 'rx_persistify_dictionaries', 'rx_persistify_x', 'dictionary_rx_persistify_log', 'pg_class', 'select', 'table', 'a', 'A', 'a_2', 'é', 'É', '"', '""', "'; DROP TABLE a; --", '$rx0$', '$$', '\\', '%', '?', ' ', '\t\n',
-  'emoji 🎉', '__proto__', 'constructor', 'public.a', 'x'.repeat(63), 'x'.repeat(64), 'x'.repeat(127), 'x'.repeat(128), `${'x'.repeat(127)}y`, '𝔘'.repeat(32), '𝔘'.repeat(33), `${'𝔘'.repeat(33)}é`, 'ä'.repeat(32), `${'y'.repeat(49)}𝔘𝔘𝔘𝔘`,
+  'emoji 🎉', '__proto__', 'constructor', 'public.a', 'x'.repeat(63), 'x'.repeat(64), 'x'.repeat(127), 'x'.repeat(128), `${'x'.repeat(127)}y`, 'a_pkey', 'a_pkey1', 'a_pkey_pkey', `${'x'.repeat(58)}_pkey`, '𝔘'.repeat(32), '𝔘'.repeat(33), `${'𝔘'.repeat(33)}é`, 'ä'.repeat(32), `${'y'.repeat(49)}𝔘𝔘𝔘𝔘`,
 ];
 
 describe('tables', () => {
