@@ -26,7 +26,7 @@ export async function describeTable(client: Client, schema: string, table: strin
   if (found === undefined) return { type: 'absent' };
   if (found[0] !== 'r' && found[0] !== 'p') return { type: 'unfit', problem: 'it is no table' };
   const all = await readColumns(client, found[1]);
-  const problem = columnProblem(all, columns) ?? (await keyProblem(client, found[1], columns.key));
+  const problem = columnProblem(all, columns) ?? (await keyProblem(client, found[1], columns.key)) ?? (await heirProblem(client, found[1]));
   if (problem !== undefined) return { type: 'unfit', problem };
   const type = all.find(({ name }) => name === columns.value)?.type;
   return { type: 'fit', valueType: type === 'jsonb' || type === 'text' ? type : 'json' };
@@ -84,4 +84,11 @@ async function keyProblem(client: Client, table: unknown, key: string): Promise<
   const [unique] = (await client.query({ text, values: [table, key], rowMode: 'array' })).rows;
   if (unique === undefined) return `its column ${quote(key)} is not unique`;
   return unique[0] === true ? undefined : `the collation of its column ${quote(key)} takes different texts for equal`;
+}
+
+/** Rows of a table that inherits from this one are read with it, and no unique index is over both: a key may be there twice. Partitions are no such. */
+async function heirProblem(client: Client, table: unknown): Promise<string | undefined> {
+  const text = 'SELECT h.relname FROM pg_inherits AS i JOIN pg_class AS h ON h.oid = i.inhrelid WHERE i.inhparent = $1 AND NOT h.relispartition LIMIT 1';
+  const [heir] = (await client.query({ text, values: [table], rowMode: 'array' })).rows;
+  return heir === undefined ? undefined : `the table ${quote(textOf(heir[0]))} inherits from it`;
 }

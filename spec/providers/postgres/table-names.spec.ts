@@ -89,6 +89,15 @@ describe('a table that is there already', () => {
     expect((await (await database.open({ schema })).entries()).length).toBe(4);
   });
 
+  it('is taken over with its partitions', async () => {
+    const schema = await withTable(`CREATE TABLE prefs (key text PRIMARY KEY, value json, ${columns}) PARTITION BY HASH (key);
+      CREATE TABLE one PARTITION OF prefs FOR VALUES WITH (MODULUS 2, REMAINDER 0); CREATE TABLE other PARTITION OF prefs FOR VALUES WITH (MODULUS 2, REMAINDER 1)`);
+    const dictionary = await database.open({ schema });
+    await dictionary.write(...['a', 'b', 'c', 'd', 'e'].map((key) => set(key)));
+    await dictionary.write({ type: 'delete', key: 'a' }, { type: 'set', key: 'b', json: '2', expect: 1 });
+    expect([...(await dictionary.texts())].sort()).toEqual([['b', '2'], ['c', '1'], ['d', '1'], ['e', '1']]);
+  });
+
   it('counts rows of no version as of the first one, also if they came later', async () => {
     const schema = await withTable(`CREATE TABLE prefs (key text PRIMARY KEY, value json, ${columns})`);
     const dictionary = await database.open({ schema });
@@ -127,6 +136,7 @@ describe('a table that is there already', () => {
     [`CREATE TABLE prefs (key text, value json, ${columns}, PRIMARY KEY (key, version))`, 'its column "key" is not unique'],
     [`CREATE TABLE prefs (key text UNIQUE DEFERRABLE, value json, ${columns})`, 'its column "key" is not unique'],
     [`CREATE COLLATION loose (provider = icu, locale = 'und-u-ks-level2', deterministic = false); CREATE TABLE prefs (key text COLLATE loose PRIMARY KEY, value json, ${columns})`, 'takes different texts for equal'],
+    [`CREATE TABLE prefs (key text PRIMARY KEY, value json, ${columns}); CREATE TABLE heir () INHERITS (prefs)`, 'the table "heir" inherits from it'],
     [`CREATE TABLE prefs (key integer PRIMARY KEY, value json, ${columns})`, 'its column "key" is integer, and not text or character varying'],
     [`CREATE TABLE prefs (key text PRIMARY KEY, value bytea, ${columns})`, 'its column "value" is bytea, and not json or jsonb or text'],
     ['CREATE TABLE prefs (key text PRIMARY KEY, value json, created_at bigint, updated_at bigint, version text, expires_at bigint)', 'its column "version" is text, and not bigint'],
