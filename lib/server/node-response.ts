@@ -9,11 +9,13 @@ export interface NodeRequest {
 
 /** What is needed of a response of theirs. */
 export interface NodeResponse {
+  /** Null as long as others on its connection are to be answered first. */
+  readonly socket?: unknown;
   writeHead(status: number, headers: Record<string, string>): unknown;
   write(text: string): boolean;
   end(text: string): unknown;
   destroy(): unknown;
-  on(event: 'drain' | 'close' | 'error', listener: () => void): unknown;
+  on(event: 'drain' | 'close' | 'error' | 'socket', listener: () => void): unknown;
 }
 
 /** The same request as the fetch standard has it, without a body; `undefined` if it knows no such: by TRACE, or with a host that is none. */
@@ -29,6 +31,14 @@ export function requestOf({ method = 'GET', url = '/', headers: raw }: NodeReque
   } catch {
     return undefined;
   }
+}
+
+/**
+ * Resolves when it is the turn of a response, where its request came over HTTP/1.1 before others on its connection were answered. If the
+ * connection ends before that it never is, of which nothing tells: so nothing may be held for it until then.
+ */
+export async function turnOf(response: NodeResponse): Promise<void> {
+  if (response.socket === null) await new Promise<void>((resolve) => void response.on('socket', resolve));
 }
 
 /** A response of Node as the place where a reader's events go. */

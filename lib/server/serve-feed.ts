@@ -1,6 +1,6 @@
 import { OptionsError } from '../errors.ts';
 import { eventStream } from './event-stream.ts';
-import { nodeSink, requestOf, type NodeRequest, type NodeResponse } from './node-response.ts';
+import { nodeSink, requestOf, turnOf, type NodeRequest, type NodeResponse } from './node-response.ts';
 import { settingsFrom, type FeedOptions, type FeedSettings } from './options.ts';
 import { Reader, type Sink } from './reader.ts';
 import { corsHeaders, notAuthorized, preflight, readRequest, type Asked, type Refusal } from './request.ts';
@@ -104,6 +104,7 @@ class Feeds implements FeedServer {
   async #respond(request: NodeRequest, response: NodeResponse): Promise<void> {
     const leaving = new AbortController();
     response.on('close', () => leaving.abort());
+    await turnOf(response);
     const asked = requestOf(request);
     const { status, headers = {}, text, open } = asked === undefined ? notUnderstood : await this.#answer(asked);
     if (leaving.signal.aborted) return; // who asked did not wait

@@ -121,6 +121,20 @@ describe('a request', () => {
     await new Promise((resolve) => setImmediate(resolve));
     expect(feed.readers).toBe(0);
   });
+
+  it('that comes behind others on its connection is answered when they are, and leaves nothing behind if that ends before', async () => {
+    const feed = await feedWith();
+    const { port } = await listen(feed);
+    const socket = connect(port, '127.0.0.1').setEncoding('utf8');
+    const request = (query: string): string => `GET /feed${query} HTTP/1.1\r\nHost: test\r\n\r\n`;
+    socket.write(request('?store=other') + request('') + request('?prefix=b').repeat(20));
+    let told = '';
+    socket.on('data', (text) => (told += String(text)));
+    await expect.poll(() => told).toMatch(/^HTTP\/1\.1 404 .*HTTP\/1\.1 200 .*\["a",1\].*event: live/s);
+    expect(feed.readers).toBe(1);
+    socket.destroy();
+    await expect.poll(() => feed.readers).toBe(0);
+  });
 });
 
 describe('serveFeed', () => {
