@@ -27,10 +27,16 @@ export function requestOf({ method = 'GET', url = '/', headers: raw }: NodeReque
   }
   const host = raw['host'] ?? raw[':authority'];
   try {
-    return new Request(new URL(url, `http://${typeof host === 'string' ? host : 'localhost'}`), { method, headers });
+    return new Request(urlOf(url, typeof host === 'string' ? host : 'localhost'), { method, headers });
   } catch {
     return undefined;
   }
+}
+
+/** A path may begin with two slashes, behind which no host stands: were it resolved as a link is, who asks could choose one that is trusted. */
+function urlOf(target: string, host: string): URL {
+  if (/[/\\?#]/.test(host)) throw new TypeError('It is no host.');
+  return target.startsWith('/') ? new URL(`http://${host}${target}`) : new URL(target, `http://${host}`);
 }
 
 /**

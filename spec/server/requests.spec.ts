@@ -76,6 +76,8 @@ describe('a request', () => {
     ['by TRACE', 'TRACE /feed HTTP/1.1\r\nHost: test'],
     ['to a host that is none', 'GET /feed?store=sensors&prefix=b HTTP/1.1\r\nHost: a b'],
     ['to a host with a password', 'GET /feed HTTP/1.1\r\nHost: a:b@test'],
+    ['to a host with a path', 'GET /feed HTTP/1.1\r\nHost: test/path'],
+    ['to a host with a query', 'GET /feed HTTP/1.1\r\nHost: test?'],
   ])('%s is answered, and troubles nobody', async (_what, text) => {
     const errors: unknown[] = [];
     const feed = await feedWith({ report: (error) => errors.push(error) });
@@ -85,6 +87,23 @@ describe('a request', () => {
     const answer = (await socket.toArray()).join('');
     expect(answer).toMatch(/^HTTP\/1\.1 400 /);
     expect(errors).toEqual([]);
+  });
+
+  it.each([
+    ['/feed?prefix=a', 'http://test/feed?prefix=a'],
+    ['//trusted/feed', 'http://test//trusted/feed'],
+    ['/\\trusted/feed', 'http://test//trusted/feed'],
+    ['//', 'http://test//'],
+    ['http://other/feed', 'http://other/feed'],
+    ['*', 'http://test/*'],
+  ])('for %s is of the host that it names', async (target, url) => {
+    const asked: string[] = [];
+    const feed = await feedWith({ authorize: (request) => asked.push(request.url) === 0 });
+    const { port } = await listen(feed);
+    const socket = connect(port, '127.0.0.1').setEncoding('utf8');
+    socket.end(`GET ${target} HTTP/1.1\r\nHost: test\r\nConnection: close\r\n\r\n`);
+    await socket.toArray();
+    expect(asked).toEqual([url]);
   });
 
   it('is refused where it cannot be found out whether it is allowed', async () => {
