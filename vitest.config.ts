@@ -15,7 +15,7 @@ export default defineConfig({
       { extends: true, test: { name: 'screenshots', include: ['spec/e2e/screenshots.ts'] } },
     ],
     pool: 'forks', // a native crash stays out of the runner
-    maxWorkers: Math.max(6, availableParallelism() - 1), // most specs wait: for disks, servers and processes
+    maxWorkers: Math.max(5, availableParallelism() - 1), // most specs wait: for disks, servers and processes
     // The built package is loaded as a user's Node would load it, so that one copy of each class exists.
     server: { deps: { external: [/\/dist\//] } },
     restoreMocks: true,
